@@ -45,14 +45,33 @@ class ClusterChoice:
     namespace: str | None = None
 
 
-output_option = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="Output format.  [default: text]",
-)
+class _Output(click.Choice[str]):
+    """A choice of formats; `text` and `table` are two names of what a command prints for people."""
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        for given, meant in (("text", "table"), ("table", "text")):
+            if value == given and given not in self.choices and meant in self.choices:
+                return meant
+        return super().convert(value, param, ctx)
+
+
+def output_formats(*formats: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add --output to a command, which gets it as `output`; the first format is the default."""
+    return click.option(
+        "-o",
+        "--output",
+        type=_Output(formats),
+        default=formats[0],
+        help=f"Output format.  [default: {formats[0]}]",
+    )
+
+
+output_option = output_formats("text", "json", "yaml")
+
+
+watch_option = click.option(
+    "-w", "--watch", "follow", is_flag=True, help="Stay, and show each change, until Ctrl-C."
+)
 
 all_namespaces_option = click.option(
     "-A", "--all-namespaces", "everywhere", is_flag=True, help="Look in all namespaces."
@@ -65,9 +84,12 @@ def connection_options(function: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--kubeconfig",
         type=click.Path(path_type=Path),
+        metavar="FILE",
         help="Kubeconfig file.  [default: KUBECONFIG, in-cluster, ~/.kube/config]",
     )
-    @click.option("--context", help="Context of the kubeconfig.  [default: the current context]")
+    @click.option(
+        "--context", metavar="NAME", help="Context of the kubeconfig.  [default: the current context]"
+    )
     @wraps(function)
     def with_connection(
         *, kubeconfig: Path | None, context: str | None, namespace: str | None = None, **rest: Any
@@ -81,7 +103,10 @@ def connection_options(function: Callable[..., None]) -> Callable[..., None]:
 def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add the options of `connection_options`, and --namespace."""
     namespace = click.option(
-        "-n", "--namespace", help="Namespace of the GitRepository.  [default: the context's namespace]"
+        "-n",
+        "--namespace",
+        metavar="NAMESPACE",
+        help="Namespace of the GitRepository.  [default: the context's namespace]",
     )
     return connection_options(namespace(function))
 
@@ -110,6 +135,7 @@ def run_with_cluster(choice: ClusterChoice, work: Callable[[KubeClient, str], Aw
 def run(work: Callable[[], Awaitable[int]]) -> NoReturn:
     """Run `work` and exit with the code that it returns, or with that of its error, which is printed."""
     import asyncio
+    import logging
 
     from nopea.core.problem import SyncError
     from nopea.kube.config import ConfigError
@@ -123,6 +149,7 @@ def run(work: Callable[[], Awaitable[int]]) -> NoReturn:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         return await work()
 
+    logging.getLogger("nopea").addHandler(logging.NullHandler())  # the log is the controller's
     code = EXIT_FAILED
     try:
         code = asyncio.run(interruptible())

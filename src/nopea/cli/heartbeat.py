@@ -120,3 +120,41 @@ def _liveness_of(lease: Mapping[str, Any], namespace: str) -> Liveness | None:
         namespace,
         version,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that renews a Lease. In a cluster it is the Pod of this name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+async def holder_of(client: KubeClient, namespace: str) -> Holder | None:
+    """Return who renews the Lease of the controller of a namespace; None if that cannot be read."""
+    from nopea.core.api.names import LEASE
+    from nopea.kube.errors import ApiError
+    from nopea.kube.kinds import LEASES
+    from nopea.kube.requests import Selection
+
+    leases = []
+    for place in dict.fromkeys((namespace, SYSTEM_NAMESPACE)):
+        try:
+            leases.append((await client.get(LEASES.at(name=LEASE, namespace=place))).json())
+        except ApiError:
+            continue  # no right to read it, or no controller there
+    if not leases:
+        try:
+            listed = await client.list(LEASES, Selection(fields=f"metadata.name={LEASE}"))
+        except ApiError:
+            return None
+        leases = [live.json() for live in listed.items]
+    holders = [
+        Holder(lease["metadata"]["namespace"], str(name))
+        for lease in leases
+        if (name := (lease.get("spec") or {}).get("holderIdentity"))
+    ]
+    return holders[0] if holders else None

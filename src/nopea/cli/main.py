@@ -37,11 +37,21 @@ SUBCOMMANDS = {
     "upgrade": ("nopea.cli.commands.install:upgrade", "Upgrade what `nopea install` installed."),
     "uninstall": ("nopea.cli.commands.uninstall", "Remove Nopea, and keep what it applied."),
     "doctor": ("nopea.cli.commands.doctor", "Look whether Nopea works as it should, and say what to do."),
+    "export": ("nopea.cli.commands.export", "Print GitRepositories as manifests for another cluster."),
+    "logs": ("nopea.cli.commands.logs", "Print what the controller logs about a repository."),
     "completion": ("nopea.cli.commands.completion", "Print the completion script for a shell."),
     "version": ("nopea.cli.commands.version", "Print the version of this program."),
     "lab": ("nopea_lab.commands.lab", "Manage a local control plane (needs nopea-lab)."),
     "demo": ("nopea_lab.commands.demo", "Show all of Nopea on a local control plane (needs nopea-lab)."),
 }
+GROUPS = {
+    "Look": ("status", "get", "why", "tree", "diff", "plan", "events", "history", "logs", "ui"),
+    "Act": ("sync", "heal", "suspend", "resume", "rollback", "confirm-prune"),
+    "Run": ("install", "upgrade", "uninstall", "doctor", "create", "export", "migrate", "run"),
+    "Local": ("render", "lab", "demo", "mcp", "completion", "version"),
+}
+"""The sections of `nopea --help`."""
+
 LAB_PACKAGE = "nopea_lab"
 LAB_MISSING = (
     "`nopea {name}` needs the package nopea-lab, which is not installed. "
@@ -102,14 +112,46 @@ class LateGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands from the table, without importing them."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in SUBCOMMANDS.items()])
+        for title, names in GROUPS.items():
+            rows = [(name, SUBCOMMANDS[name][1]) for name in names if name in SUBCOMMANDS]
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
 
 @click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nopea")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Nopea keeps Kubernetes clusters in sync with Git, and shows who changed them."""
+    """Nopea keeps Kubernetes clusters in sync with Git, and shows who changed them.
+
+    \b
+    Is everything all right?         nopea status
+    Why is this not ready?           nopea why shop
+    Who changed it?                  nopea diff shop
+    What happens if I merge this?    nopea plan shop --ref my-branch
+    """
     if os.environ.get("NO_COLOR"):  # https://no-color.org
         ctx.color = False
+
+
+def plugin() -> None:
+    """Run as `kubectl nopea`: kubectl finds the program `kubectl-nopea`. Usage lines say so."""
+    main(prog_name="kubectl nopea")
+
+
+def plugin_completion() -> None:
+    """Complete `kubectl nopea`: kubectl calls the program `kubectl_complete-nopea` with the words so far.
+
+    It prints a line for each possible word and, last, how the shell should take them: 4 means that they are
+    no names of files, 0 that names of files are possible too.
+    """
+    import sys
+
+    from click.shell_completion import ShellComplete
+
+    *words, incomplete = sys.argv[1:] or [""]
+    found = ShellComplete(main, {}, "kubectl nopea", "").get_completions(words, incomplete)
+    for item in found:
+        if item.type == "plain":
+            click.echo(f"{item.value}\t{item.help}" if item.help else str(item.value))
+    click.echo(":4" if all(item.type == "plain" for item in found) else ":0")

@@ -1,14 +1,15 @@
-"""Find the object that a user names: `apps/Deployment shop/web`, `deployment/web`, `deployments.apps web`.
+"""Find the object that a user names: `apps/Deployment shop/web`, `deploy/web`, `deployments.apps web`.
 
 Pure. Only the given objects are candidates; a reference that matches several is an error, never a guess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
-from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.objects import GroupKind, ObjectKey, Resource
 
 _NAMED = 3
 
@@ -25,19 +26,19 @@ class _Reference:
     name: str
 
 
-def find_object(
-    reference: str, among: Iterable[ObjectKey], *, plurals: Mapping[str, GroupKind] | None = None
-) -> ObjectKey:
+def find_object(reference: str, among: Iterable[ObjectKey], *, served: Iterable[Resource] = ()) -> ObjectKey:
     """Return the one object that the reference matches; raises UnknownObjectError.
 
-    The case of kinds is ignored; `plurals` maps `plural.group` to the kind. Without a namespace in the
+    The case of kinds is ignored; `served` tells their plurals and short names. Without a namespace in the
     reference, any namespace matches.
     """
     keys = sorted(among)
     wanted = _parse(reference)
     if wanted is None:
         raise UnknownObjectError(f"{reference!r} is not an object. Example: apps/Deployment shop/web.")
-    matching = [key for key in keys if _matches(key, wanted, plurals or {})]
+    kind = wanted.kind.lower()
+    kinds = {each.group_kind for each in served if kind == each.plural or kind in each.aliases}
+    matching = [key for key in keys if _matches(key, wanted, kinds)]
     if len(matching) == 1:
         return matching[0]
     if matching:
@@ -46,8 +47,19 @@ def find_object(
         )
     if not keys:
         raise UnknownObjectError(f"{reference!r} is not an applied object: nothing is applied yet.")
-    candidates = [key for key in keys if key.name == wanted.name] or keys
-    raise UnknownObjectError(f"{reference!r} is not an applied object. Applied: {_listed(candidates)}.")
+    candidates = [key for key in keys if key.name == wanted.name]
+    if not candidates and (near := _near(keys, wanted, kinds)):
+        raise UnknownObjectError(f"{reference!r} is not an applied object. Did you mean {_listed(near)}?")
+    raise UnknownObjectError(
+        f"{reference!r} is not an applied object. Applied: {_listed(candidates or keys)}."
+    )
+
+
+def _near(keys: list[ObjectKey], wanted: _Reference, kinds: Collection[GroupKind]) -> list[ObjectKey]:
+    """Return objects with such a name; those of the kind alone if there are any."""
+    names = get_close_matches(wanted.name, {key.name for key in keys}, n=_NAMED)
+    near = [key for key in keys if key.name in names]
+    return [key for key in near if _is_of_kind(key, wanted, kinds)] or near
 
 
 def _parse(text: str) -> _Reference | None:
@@ -78,13 +90,14 @@ def _split_dotted(text: str) -> tuple[str, str | None]:
     return kind, group if dot else None
 
 
-def _matches(key: ObjectKey, wanted: _Reference, plurals: Mapping[str, GroupKind]) -> bool:
+def _matches(key: ObjectKey, wanted: _Reference, kinds: Collection[GroupKind]) -> bool:
     if key.name != wanted.name or wanted.namespace not in (None, key.namespace):
         return False
-    if wanted.group not in (None, key.group):
-        return False
-    kind = wanted.kind.lower()
-    return kind == key.kind.lower() or plurals.get(f"{kind}.{key.group}") == key.group_kind
+    return wanted.group in (None, key.group) and _is_of_kind(key, wanted, kinds)
+
+
+def _is_of_kind(key: ObjectKey, wanted: _Reference, kinds: Collection[GroupKind]) -> bool:
+    return wanted.kind.lower() == key.kind.lower() or key.group_kind in kinds
 
 
 def _listed(keys: list[ObjectKey]) -> str:

@@ -9,6 +9,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class _Late:
         self._started: Progress | None = None
 
     def start(self) -> None:
-        self._started = self._stack.enter_context(show_progress(self._text, stream=self._stream))
+        self._started = self._stack.enter_context(_shown(self._text, self._stream))
 
     def show(self, text: str) -> None:
         self._text = text
@@ -62,17 +63,23 @@ class _Late:
 
 
 LATE_SECONDS = 1.0
+_is_shown: ContextVar[bool] = ContextVar("is_shown", default=False)
 
 
 @contextmanager
 def show_late_progress(
     text: str, *, stream: TextIO | None = None, after_seconds: float = LATE_SECONDS
 ) -> Iterator[Progress]:
-    """Show progress on a terminal only, and only once the block takes longer than that."""
+    """Show progress on a terminal only, and only once the block takes longer than that.
+
+    Inside of another progress it shows nothing.
+    """
     stream = stream or sys.stderr
     with ExitStack() as stack:
         late = _Late(text, stream, stack)
-        if stream.isatty():
+        if stream.isatty() and not _is_shown.get():
+            token = _is_shown.set(True)
+            stack.callback(_is_shown.reset, token)
             timer = asyncio.get_running_loop().call_later(after_seconds, late.start)
             stack.callback(timer.cancel)
         yield late
@@ -82,6 +89,16 @@ def show_late_progress(
 def show_progress(text: str, *, stream: TextIO | None = None) -> Iterator[Progress]:
     """Show `text` on the stream (default: standard error); a terminal is cleared when the block ends."""
     stream = stream or sys.stderr
+    token = _is_shown.set(True)
+    try:
+        with _shown(text, stream) as progress:
+            yield progress
+    finally:
+        _is_shown.reset(token)
+
+
+@contextmanager
+def _shown(text: str, stream: TextIO) -> Iterator[Progress]:
     if not stream.isatty():
         lines = _Lines(stream)
         lines.show(text)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from nopea.cli.following import Followed
 from nopea.cli.output.messages import print_hint
 from nopea.core.api import names
 from nopea.core.objects import RepoKey
 from nopea.core.status.timeline import ReportedEvent, moment_of
+from nopea.kube.access import may
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ForbiddenError
 from nopea.kube.event_body import EVENTS
@@ -24,17 +26,34 @@ async def read_events(client: KubeClient, namespace: str, *, name: str = "") -> 
     try:
         return await list_events(client, namespace, name=name)
     except ForbiddenError:
-        where = f"in {namespace}" if namespace else "in all namespaces"
-        print_hint(f"You may not list events.events.k8s.io {where}; this is what the status remembers.")
+        _hint_at_status(namespace)
         return []
 
 
 async def list_events(client: KubeClient, namespace: str, *, name: str = "") -> list[ReportedEvent]:
     """Return the same; raises ApiError."""
-    fields = f"regarding.kind={names.KIND}{f',regarding.name={name}' if name else ''}"
-    listed = await client.list(EVENTS, Selection(namespace=namespace, fields=fields))
+    listed = await client.list(EVENTS, _selection(namespace, name))
     found = [parse_event(live.json()) for live in listed.items]
     return [event for event in found if event is not None and name in ("", event.repository.name)]
+
+
+async def followed_events(client: KubeClient, namespace: str, *, name: str = "") -> Followed | None:
+    """Return the Events to watch; None, and a hint, for who may not."""
+    for verb in ("list", "watch"):
+        if not await may(client, verb, EVENTS, namespace=namespace):
+            _hint_at_status(namespace)
+            return None
+    return Followed(EVENTS, _selection(namespace, name))
+
+
+def _selection(namespace: str, name: str) -> Selection:
+    fields = f"regarding.kind={names.KIND}{f',regarding.name={name}' if name else ''}"
+    return Selection(namespace=namespace, fields=fields)
+
+
+def _hint_at_status(namespace: str) -> None:
+    where = f"in {namespace}" if namespace else "in all namespaces"
+    print_hint(f"You may not list events.events.k8s.io {where}; this is what the status remembers.")
 
 
 def parse_event(raw: Mapping[str, Any]) -> ReportedEvent | None:

@@ -9,12 +9,15 @@ from typing import Any
 import orjson
 
 from nopea.cli.cluster import CommandError
+from nopea.cli.following import Followed
 from nopea.cli.object_reference import UnknownObjectError, find_object
 from nopea.cli.output.messages import print_hint
+from nopea.cli.progress import show_late_progress
 from nopea.cli.repository_name import repository_key
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import ObjectKey, RepoKey, Target
+from nopea.kube.access import may
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
@@ -26,6 +29,9 @@ from nopea.state.store import RepositoryState
 
 MANAGER = "nopea-cli"
 """The field manager of what users set by a command; the controller has another."""
+
+READING = "Waiting for the API server."
+"""What is shown while an answer takes longer than a second."""
 
 _MOST_NAMES = 3
 
@@ -42,7 +48,8 @@ async def read_raw_repository(client: KubeClient, key: RepoKey) -> dict[str, Any
     """Return the GitRepository as it is stored; see `read_repository`."""
     key = repository_key(key)
     try:
-        return (await client.get(repository_target(key))).json()
+        with show_late_progress(READING):
+            return (await client.get(repository_target(key))).json()
     except NotFoundError as error:
         raise missing(error, key, near=await _near(client, key)) from error
 
@@ -76,9 +83,21 @@ async def list_repositories(
     except ForbiddenError:
         if not everywhere or not falls_back:
             raise
-        print_hint(f"You may not list GitRepositories in all namespaces; these are those of {namespace}.")
+        _hint_at_one(namespace)
         found = await list_raw_repositories(client, namespace)
     return [parse_repository(raw, policy=AS_CALLER) for raw in found]
+
+
+async def may_list_all(client: KubeClient, namespace: str) -> bool:
+    """Return whether the user may watch all GitRepositories; if not, a hint says which are shown."""
+    if await may(client, "list", GIT_REPOSITORIES) and await may(client, "watch", GIT_REPOSITORIES):
+        return True
+    _hint_at_one(namespace)
+    return False
+
+
+def _hint_at_one(namespace: str) -> None:
+    print_hint(f"You may not list GitRepositories in all namespaces; these are those of {namespace}.")
 
 
 async def list_raw_repositories(client: KubeClient, namespace: str) -> list[dict[str, Any]]:
@@ -87,11 +106,24 @@ async def list_raw_repositories(client: KubeClient, namespace: str) -> list[dict
     Raises CommandError where the cluster does not serve them.
     """
     try:
-        listed = await client.list(GIT_REPOSITORIES, Selection(namespace=namespace))
+        with show_late_progress(READING):
+            listed = await client.list(GIT_REPOSITORIES, Selection(namespace=namespace))
     except NotFoundError as error:
         raise missing(error, RepoKey(namespace, "")) from error
     found = [live.json() for live in listed.items]
     return sorted(found, key=lambda raw: (raw["metadata"]["namespace"], raw["metadata"]["name"]))
+
+
+async def followed_repositories(client: KubeClient, namespace: str, names: Sequence[str] = ()) -> Followed:
+    """Return what to watch: the GitRepositories of a namespace, of all if it is empty, or one of them.
+
+    Raises CommandError for a name that does not exist.
+    """
+    if not names:
+        return Followed(GIT_REPOSITORIES, Selection(namespace=namespace))
+    key = repository_key(RepoKey(namespace, names[0]))
+    await read_raw_repository(client, key)
+    return Followed(GIT_REPOSITORIES, Selection(namespace=key.namespace, fields=f"metadata.name={key.name}"))
 
 
 def missing(error: NotFoundError, key: RepoKey, *, near: Sequence[RepoKey] = ()) -> CommandError:
@@ -122,7 +154,8 @@ def refuse_deleting(repository: Repository) -> None:
 async def read_state(client: KubeClient, repository: Repository) -> RepositoryState:
     """Return what was applied, from the status and the inventory; raises SyncError if it cannot be read."""
     state = RepositoryState(uid=repository.uid, status=repository.status)
-    await InventoryStore(client).load(repository, state)
+    with show_late_progress(READING):
+        await InventoryStore(client).load(repository, state)
     return state
 
 
@@ -130,13 +163,12 @@ async def find_applied(client: KubeClient, repository: Repository, reference: st
     """Return the object of the repository that the reference means; raises CommandError."""
     state = await read_state(client, repository)
     resources = await Discovery(client).all()
-    plurals = {f"{resource.plural}.{resource.group}": resource.group_kind for resource in resources}
     try:
-        return find_object(reference, state.applied, plurals=plurals)
+        return find_object(reference, state.applied, served=resources)
     except UnknownObjectError as error:
         raise CommandError(
             f"GitRepository {repository.key}: {error}",
-            f"`nopea diff {repository.key.arguments}` lists its objects.",
+            f"`nopea tree {repository.key.arguments}` lists its objects.",
         ) from error
 
 

@@ -30,6 +30,10 @@ class UserRequest(Protocol):
         """Return the result, or None while there is none; call it with each later version."""
         ...
 
+    def replaced(self, repository: Repository) -> str:
+        """Return in a sentence what has replaced the request."""
+        ...
+
 
 class SyncRequest:
     """One value of `nopea.io/sync-requested-at`, until a sync has handled it.
@@ -47,6 +51,29 @@ class SyncRequest:
         if repository.status.last_handled_sync_at not in self._values - {""}:
             return None
         return verdict_of(repository.status)
+
+    def replaced(self, repository: Repository) -> str:
+        """Return a sentence; a later request counts as this one, so that it is never needed."""
+        del repository
+        return "Another user has requested a sync."
+
+
+class HealRequest:
+    """One value of `nopea.io/heal-requested`, until a sync has handled it or another request has come."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def verdict(self, repository: Repository) -> RequestProgress | None:
+        """Return the result, or None while it is not handled."""
+        if repository.status.last_handled_heal_at == self._value:
+            return verdict_of(repository.status)
+        return RequestProgress.REPLACED if repository.heal_requested != self._value else None
+
+    def replaced(self, repository: Repository) -> str:
+        """Return which request has replaced this one."""
+        _, _, named = repository.heal_requested.partition(" ")
+        return f"Another user has requested to heal {named or 'all objects'}; this request is not handled."
 
 
 class PinRequest:
@@ -67,6 +94,13 @@ class PinRequest:
         if is_invalid or has_moved(status.conditions, repository.pin):
             return None
         return verdict_of(status)
+
+    def replaced(self, repository: Repository) -> str:
+        """Return to which commit it is pinned now."""
+        now = f"It follows {repository.follows or 'the ref in its spec'}."
+        if repository.rollback_to:
+            now = f"It is pinned to {repository.rollback_to}."
+        return f"Another user has changed the rollback. {now}"
 
 
 def request_value() -> str:

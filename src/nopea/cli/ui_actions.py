@@ -34,7 +34,7 @@ class Requests:
                 await request_sync(client, repository)
                 return f"Requested a sync of GitRepository {key}."
             case "heal":
-                said = await request_heal(client, repository, object_)
+                _, said = await request_heal(client, repository, object_)
                 return (
                     f"{said} It is suspended: nothing is written until then."
                     if repository.suspended

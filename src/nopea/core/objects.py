@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 
@@ -86,7 +86,8 @@ def split_api_version(api_version: str) -> tuple[str, str]:
 class Resource:
     """A kind as served in one version; `plural` is its name in URLs. Prints as `deployments.apps/v1`.
 
-    `verbs` comes from discovery; it is empty for a resource that is a constant.
+    `verbs` and `aliases` come from discovery; both are empty for a resource that is a constant. `aliases` are
+    the singular and the short names that kubectl understands.
     """
 
     group: str
@@ -95,6 +96,7 @@ class Resource:
     plural: str
     namespaced: bool
     verbs: frozenset[str] = frozenset()
+    aliases: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def api_version(self) -> str:

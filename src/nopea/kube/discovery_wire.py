@@ -42,6 +42,8 @@ class _WireResource(msgspec.Struct, rename="camel"):
     response_kind: _ServedKind | None = None
     scope: str = ""
     verbs: tuple[str, ...] = ()
+    singular_resource: str = ""
+    short_names: tuple[str, ...] = ()
 
 
 class _WireVersion(msgspec.Struct):
@@ -74,11 +76,13 @@ class _OldGroups(msgspec.Struct):
     versions: tuple[str, ...] = ()
 
 
-class _OldResource(msgspec.Struct):
+class _OldResource(msgspec.Struct, rename="camel"):
     name: str
     kind: str
     namespaced: bool = False
     verbs: tuple[str, ...] = ()
+    singular_name: str = ""
+    short_names: tuple[str, ...] = ()
 
 
 class _OldResources(msgspec.Struct):
@@ -115,6 +119,7 @@ def _resource_of(group: str, version: str, item: _WireResource) -> Resource:
         plural=item.resource,
         namespaced=item.scope == "Namespaced",
         verbs=frozenset(item.verbs),
+        aliases=frozenset({item.singular_resource, *item.short_names} - {""}),
     )
 
 
@@ -148,6 +153,7 @@ def read_legacy_resources(body: bytes, *, group: str, version: str) -> list[Reso
             plural=item.name,
             namespaced=item.namespaced,
             verbs=frozenset(item.verbs),
+            aliases=frozenset({item.singular_name, *item.short_names} - {""}),
         )
         for item in items
         if "/" not in item.name

@@ -99,6 +99,22 @@ def get_path(path: str, *, accept: str = JSON) -> ApiRequest:
     return ApiRequest(verb="get", what=path, method="GET", path=path, accept=accept, repeatable=True)
 
 
+def log(
+    target: Target, *, container: str, follow: bool, since_seconds: int | None, since_time: str = ""
+) -> ApiRequest:
+    """Read the log of a Pod's container; `follow` keeps the answer open."""
+    path = _with_query(
+        object_path(target, "log"),
+        container=container,
+        follow="true" if follow else "",
+        sinceSeconds="" if since_seconds is None else str(since_seconds),
+        sinceTime=since_time,
+    )
+    return ApiRequest(
+        verb="get", what=f"{target} log", method="GET", path=path, accept="*/*", repeatable=True
+    )
+
+
 def list_page(resource: Resource, selection: Selection, *, limit: int, continue_: str = "") -> ApiRequest:
     """Read one chunk of a list; `continue_` is the token of the previous chunk."""
     path = _with_query(

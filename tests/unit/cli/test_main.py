@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
+from importlib.metadata import entry_points
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from nopea import __version__
-from nopea.cli.main import SUBCOMMANDS, main
+from nopea.cli.main import GROUPS, SUBCOMMANDS, main, plugin, plugin_completion
+
+OWN = [name for name, (module, _) in SUBCOMMANDS.items() if module.startswith("nopea.")]
 
 
 @pytest.mark.parametrize("name", ["lab", "demo"])
@@ -27,13 +33,85 @@ def test_without_nopea_lab_it_says_how_to_install_it(name: str, monkeypatch: pyt
     )
 
 
+def _help(name: str) -> str:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    return " ".join((command.help or "").split())
+
+
 def test_help_lists_every_command_with_its_summary() -> None:
-    """The commands are listed in the order of the table."""
+    """Each is in one group, and the groups are those that docs/commands.md explains."""
     output = CliRunner().invoke(main, ["--help"]).stdout
 
-    positions = [output.index(f"  {name} ") for name in SUBCOMMANDS]
-    assert positions == sorted(positions)
-    assert all(summary in output for _, summary in SUBCOMMANDS.values())
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert len(grouped) == len(set(grouped))
+    assert SUBCOMMANDS.keys() <= set(grouped)
+    assert all(f"\n{title}:\n" in output for title in GROUPS)
+    for name, (_, summary) in SUBCOMMANDS.items():
+        assert len(re.findall(rf"^  {name} +{re.escape(summary)}$", output, re.MULTILINE)) == 1
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_command_has_an_example_that_it_accepts(name: str) -> None:
+    """The example of the help is parsed by the command itself."""
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    (example,) = re.findall(rf"Example: nopea {name}( .*)?", command.help or "")
+
+    command.make_context(name, shlex.split(example.partition(">")[0]))
+    assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_help_names_the_exit_codes(name: str) -> None:
+    """0 first, and 2 for wrong usage in each."""
+    codes = re.findall(r"[:,] (\d)(?= )", _help(name).partition("Exit codes")[2])
+
+    assert codes[0] == "0"
+    assert "2" in codes
+    assert codes == sorted(codes)
+
+
+def test_the_plugin_of_kubectl_says_how_it_was_called(capsys: pytest.CaptureFixture[str]) -> None:
+    """kubectl runs the program `kubectl-nopea` with the arguments after `kubectl nopea`."""
+    assert entry_points(group="console_scripts", name="kubectl-nopea")["kubectl-nopea"].load() is plugin
+    sys.argv, before = ["kubectl-nopea", "sync"], sys.argv
+    try:
+        with pytest.raises(SystemExit, match="2"):
+            plugin()
+    finally:
+        sys.argv = before
+
+    assert "Usage: kubectl nopea sync [OPTIONS] NAME" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (["st"], ["status\tShow whether everything is all right.", ":4"]),
+        (["sync", "--w"], ["--wait\t", ":4"]),
+        (["plan", "-f", ""], [":0"]),
+        (["nothing", "of", "this"], [":4"]),
+    ],
+)
+def test_kubectl_completes_the_plugin(
+    words: list[str], lines: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """kubectl runs `kubectl_complete-nopea`: a line for each word, then whether files are possible."""
+    monkeypatch.setattr(sys, "argv", ["kubectl_complete-nopea", *words])
+
+    plugin_completion()
+
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == len(lines)
+    assert all(line.startswith(start) for line, start in zip(said, lines, strict=True)), said
+
+
+def test_an_unknown_option_is_guessed() -> None:
+    """As an unknown command is."""
+    result = CliRunner().invoke(main, ["sync", "shop", "--wiat"])
+
+    assert (result.exit_code, "Did you mean '--wait'?" in result.stderr) == (2, True)
 
 
 @pytest.mark.usefixtures("commands")

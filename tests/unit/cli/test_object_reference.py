@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nopea.cli.object_reference import UnknownObjectError, find_object
-from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.objects import ObjectKey, Resource
 
 WEB = ObjectKey("apps", "Deployment", "shop", "web")
 OTHER = ObjectKey("apps", "Deployment", "test", "api")
@@ -14,8 +14,19 @@ SERVICE = ObjectKey("", "Service", "shop", "web")
 SPACE = ObjectKey("", "Namespace", "", "shop")
 INGRESS = ObjectKey("networking.k8s.io", "Ingress", "shop", "web")
 KEYS = (WEB, OTHER, API, SERVICE, SPACE, INGRESS)
-PLURALS = {"deployments.apps": GroupKind("apps", "Deployment"), "services.": GroupKind("", "Service"),
-           "ingresses.networking.k8s.io": GroupKind("networking.k8s.io", "Ingress")}  # fmt: skip
+
+
+def _served(group: str, kind: str, plural: str, *aliases: str) -> Resource:
+    return Resource(
+        group=group, version="v1", kind=kind, plural=plural, namespaced=True, aliases=frozenset(aliases)
+    )
+
+
+SERVED = (
+    _served("apps", "Deployment", "deployments", "deployment", "deploy"),
+    _served("", "Service", "services", "svc"),
+    _served("networking.k8s.io", "Ingress", "ingresses", "ing"),
+)
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -40,11 +51,15 @@ def test_an_object_is_found_as_it_is_printed(key: ObjectKey) -> None:
         ("namespace/shop", SPACE),
         ("ingresses.networking.k8s.io/web", INGRESS),
         ("ingress  shop/web", INGRESS),
+        ("deploy/web", WEB),
+        ("deploy.apps/web", WEB),
+        ("svc shop/web", SERVICE),
+        ("ing/web", INGRESS),
     ],
 )
 def test_an_object_is_found_as_kubectl_writes_it(text: str, key: ObjectKey) -> None:
     """The kind may be singular or plural, with or without its group, in any case."""
-    assert find_object(text, KEYS, plurals=PLURALS) == key
+    assert find_object(text, KEYS, served=SERVED) == key
 
 
 def test_an_ambiguous_name_is_an_error() -> None:
@@ -68,12 +83,14 @@ def test_an_ambiguous_name_is_an_error() -> None:
         ("batch/Deployment web", "is not an applied object"),
         ("deployment test/web", "is not an applied object"),
         ("service/none", "and 3 more"),
+        ("deploy/wbe", "Did you mean apps/Deployment shop/web?"),
+        ("configmap/appi", "Did you mean apps/Deployment shop/api, apps/Deployment test/api?"),
     ],
 )
 def test_any_other_reference_is_an_error(text: str, message: str) -> None:
     """The error shows an example, the objects with this name, or all applied objects."""
     with pytest.raises(UnknownObjectError) as caught:
-        find_object(text, KEYS, plurals=PLURALS)
+        find_object(text, KEYS, served=SERVED)
 
     assert message in str(caught.value)
 

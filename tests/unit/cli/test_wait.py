@@ -13,7 +13,7 @@ from tests.unit.cli.conftest import COMMIT, Commands, entry
 from nopea.cli.cluster import CommandError
 from nopea.cli.repository import read_repository
 from nopea.cli.requests import PinRequest, SyncRequest, UserRequest
-from nopea.cli.wait import EXIT_NOT_SYNCED, EXIT_SYNCED, print_suspended, wait_for
+from nopea.cli.wait import EXIT_NOT_SYNCED, EXIT_SYNCED, Waiting, print_suspended, wait_for
 from nopea.core.api.names import ROLLBACK_ANNOTATION
 from nopea.core.objects import RepoKey
 from nopea.kube.kinds import LEASES
@@ -23,10 +23,16 @@ KEY = RepoKey("shop", "api")
 VALUE = "2026-11-24T05:00:01Z"
 
 
-async def _wait(commands: Commands, request: UserRequest | None = None, *, seconds: float = 30) -> int:
+async def _wait(
+    commands: Commands, request: UserRequest | None = None, *, seconds: float = 30, health: bool = True
+) -> int:
     repository = await read_repository(commands.cluster.client, KEY)
     return await wait_for(
-        commands.cluster.client, repository, request or SyncRequest(VALUE), message="Asked.", seconds=seconds
+        commands.cluster.client,
+        repository,
+        request or SyncRequest(VALUE),
+        message="Asked.",
+        waiting=Waiting(seconds=seconds, health=health),
     )
 
 
@@ -105,7 +111,7 @@ async def test_another_users_rollback_ends_the_wait(
 
     assert await _wait(commands, PinRequest("c" * 40)) == EXIT_NOT_SYNCED
     assert (
-        f"Another user has changed the rollback of GitRepository shop/api. It is pinned to {COMMIT}."
+        f"GitRepository shop/api: Another user has changed the rollback. It is pinned to {COMMIT}."
         in capsys.readouterr().err
     )
 
@@ -118,3 +124,58 @@ async def test_a_suspended_repository_is_not_synced(
 
     assert print_suspended(repository) == EXIT_NOT_SYNCED
     assert "`nopea resume api -n shop` resumes it and starts a sync." in capsys.readouterr().err
+
+
+def _health(status: str, message: str = "") -> dict[str, Any]:
+    reason = {"True": "Healthy", "False": "Unhealthy"}.get(status, "Progressing")
+    condition = {"type": "Healthy", "status": status, "reason": reason, "message": message}
+    return {"conditions": [condition | {"lastTransitionTime": "2026-11-24T05:00:00Z"}]}
+
+
+async def test_it_waits_until_the_objects_are_healthy(
+    commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rollout is shown while it lasts; the exit code is 0 when it has succeeded."""
+    _handled(commands, **_health("Unknown", "Deployment web: 1 of 2 replicas are ready"))
+    asyncio.get_running_loop().call_later(20, lambda: _handled(commands, **_health("True")))
+
+    assert await _wait(commands) == EXIT_SYNCED
+    assert "… Synced. Deployment web: 1 of 2 replicas are ready\n" in capsys.readouterr().err
+    assert asyncio.get_running_loop().time() == pytest.approx(20, abs=1)
+
+
+async def test_what_does_not_become_healthy_ends_the_wait(
+    commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A container that crashes again and again is not a success; it is reported after seconds."""
+    _handled(commands, **_health("False", "Deployment web: CrashLoopBackOff (exit code 1)"))
+
+    assert await _wait(commands) == EXIT_NOT_SYNCED
+    said = capsys.readouterr()
+    assert "unhealthy: Deployment web: CrashLoopBackOff (exit code 1)" in said.out
+    assert "✗ GitRepository shop/api is synced, but not healthy: Deployment web: CrashLoop" in said.err
+    assert "`nopea tree api -n shop` shows its Pods" in said.err
+    assert asyncio.get_running_loop().time() < 10
+
+
+async def test_a_container_that_starts_again_does_not_end_the_wait(commands: Commands) -> None:
+    """Unhealthy for a moment only: the rollout may still succeed."""
+    _handled(commands, **_health("False", "Deployment web: CrashLoopBackOff"))
+    asyncio.get_running_loop().call_later(3, lambda: _handled(commands, **_health("True")))
+
+    assert await _wait(commands) == EXIT_SYNCED
+
+
+async def test_a_rollout_that_does_not_end(commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+    """The timeout covers the health, too, and the message says what is missing."""
+    _handled(commands, **_health("Unknown", "Deployment web: 1 of 2 replicas are ready"))
+
+    assert await _wait(commands) == EXIT_NOT_SYNCED
+    assert "is synced, but not healthy after 30.0s: Deployment web: 1 of 2" in capsys.readouterr().err
+
+
+async def test_health_may_be_left_out(commands: Commands) -> None:
+    """With --no-health the wait ends with the sync."""
+    _handled(commands, **_health("False", "Deployment web: CrashLoopBackOff"))
+
+    assert await _wait(commands, health=False) == EXIT_SYNCED

@@ -18,6 +18,12 @@ def command(ctx: click.Context, shell: str) -> None:
     bash: echo 'eval "$(nopea completion bash)"' >> ~/.bashrc
     zsh:  echo 'eval "$(nopea completion zsh)"' >> ~/.zshrc
     fish: nopea completion fish > ~/.config/fish/completions/nopea.fish
+
+    kubectl's own completion completes `kubectl nopea` too.
+
+    Example: nopea completion bash
+
+    Exit codes: 0 printed, 2 wrong usage.
     """
     from click.shell_completion import get_completion_class
 

@@ -24,6 +24,8 @@ def command(*, cluster: ClusterChoice, name: str) -> None:
 
     The confirmation counts for the commit of the last sync only.
 
+    Example: nopea confirm-prune shop
+
     Exit codes: 0 confirmed, 1 the guard holds nothing back, 2 wrong usage, 3 the cluster could not be read or
     changed.
     """

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.cluster import ClusterChoice, cluster_options, output_formats, run_with_cluster
 from nopea.cli.options import server_option
+from nopea.cli.repository_name import RepositoryName
 
 if TYPE_CHECKING:
     from nopea.cli.inspection import InspectedRepository
@@ -19,21 +20,17 @@ EXIT_REFUSED = 2
 
 
 @click.command("diff")
-@click.argument("name")
+@click.argument("name", type=RepositoryName())
 @server_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="Output format.  [default: text]",
-)
+@output_formats("text", "json", "yaml", "name", "markdown")
 @cluster_options
 def command(*, cluster: ClusterChoice, name: str, server: bool, output: str) -> None:
     """Show what a sync of GitRepository NAME would change in the cluster, and whose changes it would revert.
 
     Compares the newest commit in Git with the cluster. What a sync would leave is listed with its reason.
     Each write is tried on the API server (dry run), with your rights. Values of Secrets are masked.
+
+    Example: nopea diff shop -n team-shop
 
     Exit codes: 0 nothing differs, 1 something differs, 2 something is refused or cannot be compared (also
     wrong usage), 3 nothing could be compared.
@@ -52,13 +49,19 @@ def command(*, cluster: ClusterChoice, name: str, server: bool, output: str) -> 
 def _print(inspected: InspectedRepository, output: str) -> int:
     from nopea.cli.output.diff import object_lines, print_other_problems, rights_notes, summary
     from nopea.cli.output.diff_json import inspection_json
-    from nopea.cli.output.messages import print_hint, print_json
+    from nopea.cli.output.markdown import markdown
+    from nopea.cli.output.messages import print_document, print_hint
 
     inspection, repository = inspected.inspection, inspected.repository
     objects = tuple(each for each in inspection.objects if each.differs or each.fields or each.would_change)
-    if output == "json":
+    if output == "markdown":
+        click.echo(markdown(inspection, title=inspected.where), nl=False)
+    elif output == "name":
+        for each in objects:
+            click.echo(str(each.step.key))
+    elif output != "text":
         head = {"repository": str(repository.key), "commit": inspected.commit}
-        print_json(inspection_json(inspection, objects, **head))
+        print_document(inspection_json(inspection, objects, **head), output)
     else:
         click.echo(inspected.where)
         for line in object_lines(objects):

@@ -38,9 +38,11 @@ def command(
     It looks at the API server, Nopea's kinds, the controller, its Pods and its rights, Git servers, and other
     GitOps tools. It writes nothing. What you may not read is marked with a question mark.
 
+    Example: nopea doctor --fix
+
     Exit codes: 0 no problem, 1 a problem, 2 wrong usage, 3 the cluster could not be read.
     """
-    if fix and (pre or output == "json"):
+    if fix and (pre or output != "text"):
         raise click.UsageError("--fix prints manifests: omit --pre and --output json, which has them too.")
     if profile is not None and not pre:
         raise click.UsageError("--profile needs --pre.")
@@ -78,10 +80,10 @@ def _print(findings: Sequence[Finding], *, output: str, fix: bool) -> int:
     """Print what was found and return the exit code."""
     from nopea.cli.doctor.finding import Verdict
     from nopea.cli.output.findings import finding_lines, findings_json, fix_documents
-    from nopea.cli.output.messages import print_json, terminal_width
+    from nopea.cli.output.messages import print_document, terminal_width
 
-    if output == "json":
-        print_json(findings_json(findings))
+    if output != "text":
+        print_document(findings_json(findings), output)
     else:
         for line in finding_lines(findings, width=terminal_width()):
             click.echo(line, err=fix)

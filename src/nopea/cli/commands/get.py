@@ -12,7 +12,9 @@ from nopea.cli.cluster import (
     ClusterChoice,
     all_namespaces_option,
     cluster_options,
+    output_formats,
     run_with_cluster,
+    watch_option,
 )
 from nopea.cli.repository_name import RepositoryName
 
@@ -23,23 +25,28 @@ if TYPE_CHECKING:
 @click.command("get")
 @click.argument("names", metavar="[NAME]...", nargs=-1, type=RepositoryName())
 @all_namespaces_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "wide", "json", "yaml", "name"]),
-    default="table",
-    help="Output format.  [default: table]",
-)
+@output_formats("table", "wide", "json", "yaml", "name")
+@watch_option
 @cluster_options
-def command(*, cluster: ClusterChoice, names: tuple[str, ...], everywhere: bool, output: str) -> None:
+def command(
+    *, cluster: ClusterChoice, names: tuple[str, ...], everywhere: bool, output: str, follow: bool
+) -> None:
     """List the GitRepositories of a namespace, or those with the given names.
+
+    --watch adds a line for each that changes.
+
+    Example: nopea get -A -o wide
 
     Exit codes: 0 listed, 2 wrong usage, 3 the cluster could not be read, or a name does not exist.
     """
     if everywhere and (names or cluster.namespace is not None):
         raise click.UsageError("--all-namespaces takes neither NAME nor --namespace.")
+    if follow and len(names) > 1:
+        raise click.UsageError("--watch takes one NAME at most.")
 
     async def work(client: KubeClient, namespace: str) -> int:
+        if follow:
+            return await _follow(client, "" if everywhere else namespace, names, output)
         raws, code = await _read(client, namespace, names, everywhere=everywhere)
         if raws:
             one = len(names) == 1
@@ -74,6 +81,34 @@ async def _read(
     return found, code
 
 
+async def _follow(client: KubeClient, namespace: str, names: Sequence[str], output: str) -> int:
+    """Print what is there, then each change."""
+    from datetime import UTC, datetime
+
+    from nopea.cli.following import following
+    from nopea.cli.output.messages import terminal_width
+    from nopea.cli.output.repositories import Table, with_status
+    from nopea.cli.repository import followed_repositories
+
+    followed = await followed_repositories(client, namespace, names)
+    width = None if output == "wide" else terminal_width()
+    table = Table(with_namespace=not namespace, wide=output == "wide", width=width)
+    shown: dict[Any, dict[str, Any]] = {}
+    async with following(client, followed) as changes:
+        while True:
+            await changes.next()
+            now = {key: live.json() for key, live in followed.objects.items()}
+            gone = [with_status(raw, "deleted") for key, raw in shown.items() if key not in now]
+            raws = [*gone, *(raw for key, raw in sorted(now.items()) if raw != shown.get(key))]
+            shown = now
+            if output in ("table", "wide"):
+                for line in table.lines(raws, now=datetime.now(UTC)):
+                    click.echo(line)
+            else:
+                for raw in raws:
+                    _print([raw], output, one=True, with_namespace=False)
+
+
 def _print_none(where: str, output: str) -> None:
     from nopea.cli.output.messages import print_hint
 
@@ -87,7 +122,7 @@ def _print(raws: Sequence[dict[str, Any]], output: str, *, one: bool, with_names
     from datetime import UTC, datetime
 
     from nopea.cli.output.messages import print_document, terminal_width
-    from nopea.cli.output.repositories import table_lines, without_noise
+    from nopea.cli.output.repositories import Table, without_noise
 
     if output == "name":
         for raw in raws:
@@ -97,6 +132,8 @@ def _print(raws: Sequence[dict[str, Any]], output: str, *, one: bool, with_names
         print_document(items[0] if one else {"apiVersion": "v1", "kind": "List", "items": items}, output)
     else:
         is_wide = output == "wide"
-        now, width = datetime.now(UTC), None if is_wide else terminal_width()
-        for line in table_lines(raws, now=now, with_namespace=with_namespace, wide=is_wide, width=width):
+        table = Table(
+            with_namespace=with_namespace, wide=is_wide, width=None if is_wide else terminal_width()
+        )
+        for line in table.lines(raws, now=datetime.now(UTC)):
             click.echo(line)

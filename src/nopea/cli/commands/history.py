@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nopea.cli.cluster import ClusterChoice, cluster_options, output_option, run_with_cluster
+from nopea.cli.cluster import ClusterChoice, cluster_options, output_formats, run_with_cluster
 from nopea.cli.repository_name import RepositoryName
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command("history")
 @click.argument("name", type=RepositoryName())
-@output_option
+@output_formats("table", "wide", "json", "yaml")
 @click.option("--revisions", is_flag=True, help="List the last commits instead of the last syncs.")
 @cluster_options
 def command(*, cluster: ClusterChoice, name: str, output: str, revisions: bool) -> None:
@@ -23,6 +23,8 @@ def command(*, cluster: ClusterChoice, name: str, output: str, revisions: bool) 
 
     With --revisions, list the last 10 commits that were applied: author, message, what each changed, and how
     many changes in the cluster were reverted while it was applied.
+
+    Example: nopea history shop --revisions
 
     Exit codes: 0 listed, 2 wrong usage, 3 the cluster could not be read.
     """
@@ -34,22 +36,20 @@ def command(*, cluster: ClusterChoice, name: str, output: str, revisions: bool) 
 
 
 async def _show(client: KubeClient, namespace: str, name: str, output: str, *, revisions: bool) -> int:
-    import shutil
-    import sys
     from datetime import UTC, datetime
 
     from nopea.cli.heartbeat import warn_if_dead
     from nopea.cli.output.history import history_json, history_lines
-    from nopea.cli.output.messages import print_hint, print_json
+    from nopea.cli.output.messages import print_document, print_hint, terminal_width
     from nopea.cli.output.revisions import revision_lines
     from nopea.cli.repository import read_repository
     from nopea.core.objects import RepoKey
 
     repository = await read_repository(client, RepoKey(namespace, name))
-    if output == "json":
-        print_json(history_json(repository))
+    if output in ("json", "yaml"):
+        print_document(history_json(repository), output)
     else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        width = terminal_width() if output == "table" else None
         lines = revision_lines if revisions else history_lines
         for line in lines(repository, now=datetime.now(UTC), width=width):
             click.echo(line)

@@ -44,6 +44,8 @@ def command(*, cluster: ClusterChoice, profile: str | None, image: str | None, *
     The objects are those of deploy/, from this package: CustomResourceDefinitions, roles, policies, and the
     Deployment. If the same version is installed already, they are applied again.
 
+    Example: nopea install --profile tenants
+
     Exit codes: 0 installed, 1 Nopea does not run in time or its doctor finds a problem, 2 wrong usage, 3 the
     cluster could not be read or changed, or something else is installed.
     """
@@ -90,7 +92,10 @@ def upgrade(*, cluster: ClusterChoice, profile: str | None, image: str | None, *
     It compares the versions, and refuses to go back. The stored versions of the CustomResourceDefinitions are
     checked before anything is written.
 
-    Exit codes: as for `nopea install`.
+    Example: nopea upgrade
+
+    Exit codes: 0 upgraded, 1 Nopea does not run in time or its doctor finds a problem, 2 wrong usage, 3 the
+    cluster could not be read or changed, or there is nothing to upgrade.
     """
 
     async def work(client: KubeClient, namespace: str) -> int:

@@ -24,7 +24,10 @@ EXIT_NOT_MAPPED = 1
 @click.command("migrate")
 @click.option(
     "-f",
+    "--filename",
     "--folder",
+    "folder",
+    metavar="DIR",
     type=click.Path(path_type=Path, exists=True, allow_dash=True),
     help="Folder of manifests, one file, or - for standard input.  [default: the cluster]",
 )
@@ -34,6 +37,8 @@ def command(*, cluster: ClusterChoice, folder: Path | None) -> None:
 
     Reads all namespaces of the cluster, or the one in --namespace; with --folder the files of a folder.
     Comments before an object say what was not mapped. Nothing is written to the cluster.
+
+    Example: nopea migrate -n team-shop
 
     Exit codes: 0 all is mapped, 1 something is not, 2 wrong usage, 3 the folder or the cluster could not be
     read.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.cluster import ClusterChoice, cluster_options, output_formats, run_with_cluster
 from nopea.cli.options import path_option, server_option
+from nopea.cli.repository_name import RepositoryName
 
 if TYPE_CHECKING:
     from nopea.cli.inspection import InspectedRepository
@@ -20,10 +21,13 @@ EXIT_REFUSED = 2
 
 
 @click.command("plan")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=RepositoryName())
 @click.option(
     "-f",
+    "--filename",
     "--folder",
+    "folder",
+    metavar="DIR",
     type=click.Path(path_type=Path, exists=True),
     help="Folder of manifests, or one file. With NAME: the root of a working copy.",
 )
@@ -34,13 +38,7 @@ EXIT_REFUSED = 2
 @path_option
 @click.option("--all", "with_unchanged", is_flag=True, help="Show unchanged objects too.")
 @server_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json", "markdown"]),
-    default="text",
-    help="Output format.  [default: text]",
-)
+@output_formats("text", "json", "yaml", "name", "markdown")
 @cluster_options
 def command(
     *,
@@ -62,6 +60,8 @@ def command(
 
     Each write is tried on the API server (dry run), with your rights.
 
+    Example: nopea plan shop --ref my-branch
+
     Exit codes: 0 nothing to do, 1 something would change, 2 something is refused or cannot be planned (also
     wrong usage), 3 nothing could be planned.
     """
@@ -69,7 +69,7 @@ def command(
         raise click.UsageError("NAME and --for are the same; give one of them.")
     name = name or for_
     if folder is None and name is None:
-        raise click.UsageError("Missing option '-f' / '--folder', or the NAME of a GitRepository.")
+        raise click.UsageError("Missing option '-f' / '--filename', or the NAME of a GitRepository.")
     if ref is not None and (folder is not None or name is None):
         raise click.UsageError("--ref needs NAME, and no -f: a folder has no other refs.")
     if path is not None and name is not None:
@@ -96,15 +96,19 @@ def _print(inspected: InspectedRepository, output: str, *, with_unchanged: bool)
     from nopea.cli.output.diff import is_unchanged, object_lines, print_other_problems, rights_notes, summary
     from nopea.cli.output.diff_json import inspection_json
     from nopea.cli.output.markdown import markdown
-    from nopea.cli.output.messages import print_json
+    from nopea.cli.output.messages import print_document
 
     inspection, where = inspected.inspection, inspected.where
     objects = tuple(each for each in inspection.objects if with_unchanged or not is_unchanged(each))
     if output == "markdown":
         click.echo(markdown(inspection, title=where), nl=False)
-    elif output == "json":
+    elif output == "name":
+        for each in objects:
+            click.echo(str(each.step.key))
+    elif output != "text":
         head = {"repository": str(inspected.repository.key), "commit": inspected.commit}
-        print_json(inspection_json(inspection, objects, **(head if inspected.commit else {})))
+        document = inspection_json(inspection, objects, **(head if inspected.commit else {}))
+        print_document(document, output)
     else:
         if where:
             click.echo(where)

@@ -36,6 +36,8 @@ def command(*, cluster: ClusterChoice, what: str, path: str | None, output: str,
     DIR is a path that exists or has a slash, by default the current folder; it needs no cluster. Values of
     Secrets are masked.
 
+    Example: nopea render overlays/prod
+
     Exit codes: 0 all is rendered, 1 there are problems with some objects, 2 wrong usage, 3 nothing could be
     read or rendered.
     """

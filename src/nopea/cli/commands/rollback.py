@@ -11,7 +11,7 @@ import click
 
 from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
 from nopea.cli.repository_name import RepositoryName
-from nopea.cli.wait import wait_options
+from nopea.cli.wait import Waiting, wait_options
 
 if TYPE_CHECKING:
     from nopea.core.api.repository import Repository
@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 @wait_options
 @cluster_options
 def command(
-    *, cluster: ClusterChoice, name: str, commit: str | None, resume: bool, wait_seconds: float | None
+    *, cluster: ClusterChoice, name: str, commit: str | None, resume: bool, waiting: Waiting | None
 ) -> None:
     """Return GitRepository NAME to COMMIT (default: the one applied before), and stay there until --resume.
 
     COMMIT is a full id, or the first 7 or more digits of one that `nopea history NAME` lists.
 
-    Exit codes: 0 done (with --wait: it synced), 1 the sync failed or timed out, or the GitRepository is
-    suspended, 2 wrong usage, 3 the commit is unknown, or the cluster could not be read or changed.
+    Example: nopea rollback shop --wait
+
+    Exit codes: 0 done (with --wait: synced and healthy), 1 the sync failed or timed out, an object is
+    unhealthy, or the GitRepository is suspended, 2 wrong usage, 3 the commit is unknown, or the cluster could
+    not be read or changed.
     """
     if resume and commit:
         raise click.UsageError("--resume takes no COMMIT: it returns to the ref in the spec.")
@@ -44,14 +47,14 @@ def command(
         repository = await read_repository(client, RepoKey(namespace, name))
         refuse_deleting(repository)
         if resume:
-            return await _resume(client, repository, wait_seconds)
-        return await _pin(client, repository, commit, wait_seconds)
+            return await _resume(client, repository, waiting)
+        return await _pin(client, repository, commit, waiting)
 
     run_with_cluster(cluster, work)
 
 
 async def _pin(
-    client: KubeClient, repository: Repository, reference: str | None, wait_seconds: float | None
+    client: KubeClient, repository: Repository, reference: str | None, waiting: Waiting | None
 ) -> int:
     from nopea.cli.cluster import CommandError
     from nopea.cli.commit_reference import UnknownCommitError, find_commit, previous_commit
@@ -72,21 +75,21 @@ async def _pin(
         commit,
         f"GitRepository {repository.key} {verb} to {commit}{applied}.\n"
         f"→ {ref} is not followed until `nopea rollback {repository.key.arguments} --resume`.",
-        wait_seconds,
+        waiting,
     )
 
 
-async def _resume(client: KubeClient, repository: Repository, wait_seconds: float | None) -> int:
+async def _resume(client: KubeClient, repository: Repository, waiting: Waiting | None) -> int:
     if repository.pin is None and repository.pin_problem is None:
         click.echo(f"GitRepository {repository.key} is not rolled back: it follows {repository.follows}.")
         return 0
     ref = repository.pin.left if repository.pin else repository.follows or "the ref in its spec"
     message = f"GitRepository {repository.key} follows {ref} again."
-    return await _annotate(client, repository, None, message, wait_seconds)
+    return await _annotate(client, repository, None, message, waiting)
 
 
 async def _annotate(
-    client: KubeClient, repository: Repository, commit: str | None, message: str, wait_seconds: float | None
+    client: KubeClient, repository: Repository, commit: str | None, message: str, waiting: Waiting | None
 ) -> int:
     """Set or remove the pin, print `message`, and wait for the sync if --wait is given and it can happen."""
     from nopea.cli.output.messages import print_hint
@@ -101,10 +104,8 @@ async def _annotate(
     if repository.suspended:
         ends = f"`nopea resume {repository.key.arguments}`"
         print_hint(f"The GitRepository is suspended: this is applied after {ends}.")
-        return 0 if wait_seconds is None else EXIT_NOT_SYNCED
-    if wait_seconds is None:
+        return 0 if waiting is None else EXIT_NOT_SYNCED
+    if waiting is None:
         return 0
     request = PinRequest(commit or "")
-    return await wait_for(
-        client, repository, request, message="Waiting for the controller.", seconds=wait_seconds
-    )
+    return await wait_for(client, repository, request, message="Waiting for the controller.", waiting=waiting)

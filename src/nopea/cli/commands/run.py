@@ -185,6 +185,8 @@ def command(**options: Any) -> None:
 
     Each option can be set by an environment variable too: --log-level is NOPEA_LOG_LEVEL.
 
+    Example: nopea run --namespace team-shop --log-format console
+
     Exit codes: 0 shut down after a signal, 1 a core service ended, 2 wrong usage, 3 wrong configuration
     (kubeconfig, cache folder, events, or the address is in use), 128 + N ended by a second signal N.
     """

@@ -67,6 +67,8 @@ def command(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...], unti
     OBJECT is written like deployment/web or apps/Deployment shop/web. Changes in Git wait too, until
     `nopea resume`.
 
+    Example: nopea suspend shop deploy/web --until 2h
+
     Exit codes: 0 suspended, 2 wrong usage, 3 the cluster could not be read or changed.
     """
     if until is not None and not object_:
@@ -84,6 +86,8 @@ def command(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...], unti
 @cluster_options
 def resume(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...]) -> None:
     """Undo `nopea suspend` for GitRepository NAME, or for one OBJECT of it.
+
+    Example: nopea resume shop
 
     Exit codes: 0 resumed, 2 wrong usage, 3 the cluster could not be read or changed.
     """

@@ -11,7 +11,7 @@ import click
 
 from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
 from nopea.cli.repository_name import RepositoryName
-from nopea.cli.wait import wait_options
+from nopea.cli.wait import Waiting, wait_options
 
 if TYPE_CHECKING:
     from nopea.core.api.repository import Repository
@@ -22,22 +22,25 @@ if TYPE_CHECKING:
 @click.argument("name", type=RepositoryName())
 @wait_options
 @cluster_options
-def command(*, cluster: ClusterChoice, name: str, wait_seconds: float | None) -> None:
+def command(*, cluster: ClusterChoice, name: str, waiting: Waiting | None) -> None:
     """Sync GitRepository NAME with Git now.
 
-    This also reverts drift, whatever the healPolicy; `nopea diff NAME` shows it first.
+    This also reverts drift, whatever the healPolicy; `nopea diff NAME` shows it first. --wait ends when all
+    objects are healthy, or when one of them has been unhealthy for 5 s.
 
-    Exit codes: 0 requested (with --wait: it synced), 1 the sync failed or timed out, or the GitRepository is
-    suspended, 2 wrong usage, 3 the cluster could not be read or changed.
+    Example: nopea sync shop --wait --timeout 2m
+
+    Exit codes: 0 requested (with --wait: synced and healthy), 1 the sync failed or timed out, an object is
+    unhealthy, or the GitRepository is suspended, 2 wrong usage, 3 the cluster could not be read or changed.
     """
 
     async def work(client: KubeClient, namespace: str) -> int:
-        return await _sync(client, namespace, name, wait_seconds)
+        return await _sync(client, namespace, name, waiting)
 
     run_with_cluster(cluster, work)
 
 
-async def _sync(client: KubeClient, namespace: str, name: str, wait_seconds: float | None) -> int:
+async def _sync(client: KubeClient, namespace: str, name: str, waiting: Waiting | None) -> int:
     from nopea.cli.repository import read_repository, refuse_deleting
     from nopea.cli.requests import SyncRequest
     from nopea.cli.wait import EXIT_SYNCED, print_suspended, wait_for
@@ -49,8 +52,8 @@ async def _sync(client: KubeClient, namespace: str, name: str, wait_seconds: flo
         return print_suspended(repository)
     value = await request_sync(client, repository)
     message = f"Requested a sync of GitRepository {repository.key}."
-    if wait_seconds is not None:
-        return await wait_for(client, repository, SyncRequest(value), message=message, seconds=wait_seconds)
+    if waiting is not None:
+        return await wait_for(client, repository, SyncRequest(value), message=message, waiting=waiting)
     click.echo(message)
     return EXIT_SYNCED
 

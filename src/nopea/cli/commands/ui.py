@@ -33,6 +33,8 @@ def command(*, cluster: ClusterChoice, everywhere: bool, port: int, browser: boo
     By default it shows all namespaces, or the current one if you may not list all. With -A that is an error
     instead; -n selects one namespace.
 
+    Example: nopea ui -n team-shop
+
     Exit codes: 0 ended by Ctrl+C, 2 wrong usage, 3 the cluster could not be read, or the port is in use.
     """
     if everywhere and cluster.namespace is not None:

@@ -30,6 +30,8 @@ def command(*, cluster: ClusterChoice, keep_crds: bool, force: bool, dry_run: bo
     What GitRepositories have applied stays in the cluster, also with deletionPolicy Delete: each one is
     abandoned before it is deleted. To delete these objects too, delete the GitRepositories first.
 
+    Example: nopea uninstall --yes
+
     Exit codes: 0 removed, 1 you declined or something is still being deleted, 2 wrong usage, 3 the cluster
     could not be read or changed, or another tool installed Nopea.
     """

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nopea.cli.cluster import ClusterChoice, cluster_options, output_option, run_with_cluster
+from nopea.cli.cluster import (
+    ClusterChoice,
+    all_namespaces_option,
+    cluster_options,
+    output_option,
+    run_with_cluster,
+)
 from nopea.cli.repository_name import RepositoryName
 
 if TYPE_CHECKING:
@@ -14,19 +20,27 @@ if TYPE_CHECKING:
 
 
 @click.command("why")
-@click.argument("name", type=RepositoryName())
+@click.argument("name", required=False, type=RepositoryName())
+@all_namespaces_option
 @output_option
 @cluster_options
-def command(*, cluster: ClusterChoice, name: str, output: str) -> None:
+def command(*, cluster: ClusterChoice, name: str | None, everywhere: bool, output: str) -> None:
     """Show what is wrong with GitRepository NAME, worst first, and what to do about it.
 
     This covers errors, unhealthy objects, drift that was not reverted and who caused it, what it waits for,
-    and a suspension or a rollback, all as the controller saw it last.
+    and a suspension or a rollback, all as the controller saw it last. Without NAME it shows this of each
+    GitRepository of the namespace that needs somebody.
+
+    Example: nopea why shop -n team-shop
 
     Exit codes: 0 nothing needs you, 1 something does, 2 wrong usage, 3 the cluster could not be read.
     """
+    if everywhere and (name is not None or cluster.namespace is not None):
+        raise click.UsageError("--all-namespaces takes neither NAME nor --namespace.")
 
     async def work(client: KubeClient, namespace: str) -> int:
+        if name is None:
+            return await _show_all(client, namespace, output, everywhere=everywhere)
         return await _show(client, namespace, name, output)
 
     run_with_cluster(cluster, work)
@@ -37,7 +51,7 @@ async def _show(client: KubeClient, namespace: str, name: str, output: str) -> i
 
     from nopea.cli.heartbeat import liveness
     from nopea.cli.output.concerns import status_json, why_json, why_lines
-    from nopea.cli.output.messages import print_json, terminal_width
+    from nopea.cli.output.messages import print_document, terminal_width
     from nopea.cli.repository import read_repository
     from nopea.core.objects import RepoKey
     from nopea.core.status.concerns import concerns_of
@@ -45,11 +59,39 @@ async def _show(client: KubeClient, namespace: str, name: str, output: str) -> i
     repository = await read_repository(client, RepoKey(namespace, name))
     concerns = concerns_of(repository)
     controller = await liveness(client, repository.key.namespace)
-    if output == "json":
+    if output != "text":
         told = status_json([], controller=controller)["controller"]
-        print_json({**why_json(repository, concerns), "controller": told})
+        print_document({**why_json(repository, concerns), "controller": told}, output)
     else:
         now, width = datetime.now(UTC), terminal_width()
         for line in why_lines(repository, concerns, controller=controller, now=now, width=width):
             click.echo(line)
     return int(any(each.kind.needs_somebody for each in concerns) or controller.running is False)
+
+
+async def _show_all(client: KubeClient, namespace: str, output: str, *, everywhere: bool) -> int:
+    """Show the same of each that needs somebody, worst first."""
+    from datetime import UTC, datetime
+
+    from nopea.cli.heartbeat import liveness
+    from nopea.cli.output.concerns import controller_lines, needing_somebody, status_json, why_lines
+    from nopea.cli.output.messages import print_document, terminal_width
+    from nopea.cli.repository import list_repositories
+    from nopea.core.status.concerns import concerns_of
+
+    found = await list_repositories(client, namespace, everywhere=everywhere, falls_back=False)
+    needy = needing_somebody([(repository, concerns_of(repository)) for repository in found])
+    controller = await liveness(client, namespace)
+    if output != "text":
+        print_document(status_json(needy, controller=controller), output)
+    else:
+        width = terminal_width()
+        for line in controller_lines(controller, width=width):
+            click.echo(line)
+        for repository, concerns in needy:
+            click.echo()
+            for line in why_lines(repository, concerns, now=datetime.now(UTC), width=width):
+                click.echo(line)
+        if not needy:
+            click.echo("✓ Nothing is wrong." if controller.running is not False else "Nothing else is known.")
+    return int(bool(needy) or controller.running is False)

@@ -34,14 +34,14 @@ def why_lines(
     repository: Repository,
     concerns: Sequence[Concern],
     *,
-    controller: Liveness,
+    controller: Liveness | None = None,
     now: datetime,
     width: int | None = None,
 ) -> Iterator[str]:
-    """Yield what is wrong with one repository, with what to do about each."""
+    """Yield what is wrong with one repository, with what to do about each; None is told elsewhere."""
     status = repository.status
     yield f"GitRepository {repository.key}  {status.revision or '(nothing applied)'}"
-    if controller.running is False:
+    if controller is not None and controller.running is False:
         yield from _marked(f"{controller.message} What follows may be old.", "red", width=width)
     dates, hints = {""}, {""}  # what many problems share is told once
     for concern in concerns:
@@ -58,7 +58,7 @@ def why_lines(
         dates.add(concern.since)
         hints.add(concern.hint)
     if not concerns:
-        is_known = controller.running is not False
+        is_known = controller is None or controller.running is not False
         yield "✓ Nothing is wrong." if is_known else "Nothing was wrong when the controller looked last."
     if status.next_sync_time:
         wait = -_seconds(status.next_sync_time, now=now)
@@ -82,11 +82,7 @@ def status_lines(
     concerns: Concerns, *, controller: Liveness, now: datetime, width: int | None = None
 ) -> Iterator[str]:
     """Yield the controller, the numbers, and a line for each repository that needs somebody, worst first."""
-    if controller.running:
-        yield controller.message
-    else:
-        colour = "red" if controller.running is False else None
-        yield from _marked(controller.message, colour, width=width, mark="✗" if colour else "?")
+    yield from controller_lines(controller, width=width)
     numbers = Counter(found[0].kind for _, found in concerns if found)
     fine = len(concerns) - numbers.total()
     told = [f"{fine} fine", *(f"{numbers[kind]} {kind}" for kind in ORDER if numbers[kind])]
@@ -97,6 +93,15 @@ def status_lines(
         return
     yield from _rows(needy, now=now, width=width)
     yield f"`nopea why {needy[0][0].key.arguments}` says what to do about the first."
+
+
+def controller_lines(controller: Liveness, *, width: int | None = None) -> Iterator[str]:
+    """Yield whether the controller runs, in as many lines as needed."""
+    if controller.running:
+        yield from wrapped(controller.message, width=width, indent="  ")
+    else:
+        colour = "red" if controller.running is False else None
+        yield from _marked(controller.message, colour, width=width, mark="✗" if colour else "?")
 
 
 def needing_somebody(concerns: Concerns) -> Concerns:

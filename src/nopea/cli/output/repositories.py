@@ -28,25 +28,44 @@ _COLOURS = {
 }
 
 
-def table_lines(
-    raws: Sequence[Raw], *, now: datetime, with_namespace: bool, wide: bool = False, width: int | None = None
-) -> Iterator[str]:
-    """Yield a header and a line for each; a width of None means no limit.
+class Table:
+    """A table of GitRepositories, to which lines can be added; a width of None means no limit.
 
     What does not fit into `width` is left out: first the end of STATUS, then REVISION and DRIFT.
     """
-    rows = [_cells(raw, now=now, with_namespace=with_namespace, wide=wide) for raw in raws]
-    if not rows:
-        return
+
+    def __init__(self, *, with_namespace: bool, wide: bool = False, width: int | None = None) -> None:
+        self._with_namespace, self._wide, self._width = with_namespace, wide, width
+        self._sizes: dict[str, int] = {}
+
+    def lines(self, raws: Sequence[Raw], *, now: datetime) -> Iterator[str]:
+        """Yield a line for each; before the first ones, a header."""
+        rows = [_cells(raw, now=now, with_namespace=self._with_namespace, wide=self._wide) for raw in raws]
+        if not rows:
+            return
+        if not self._sizes:
+            self._sizes = _sizes(rows, self._width)
+            yield _line({name: name for name in self._sizes}, self._sizes)
+        for row in rows:
+            if self._width is None:
+                self._sizes = {name: max(size, len(row[name])) for name, size in self._sizes.items()}
+            yield _line(row, self._sizes)
+
+
+def _sizes(rows: Sequence[Mapping[str, str]], width: int | None) -> dict[str, int]:
+    """Return the widths of the columns that are shown."""
     sizes = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
     if width is not None:
         for name in _LEFT_OUT:
             if _room(sizes, width) < min(sizes["STATUS"], _LEAST_STATUS):
                 del sizes[name]
         sizes["STATUS"] = min(sizes["STATUS"], max(_room(sizes, width), len("STATUS")))
-    yield _line({name: name for name in sizes}, sizes)
-    for row in rows:
-        yield _line(row, sizes)
+    return sizes
+
+
+def with_status(raw: Raw, summary: str) -> dict[str, Any]:
+    """Return the object with another summary."""
+    return {**raw, "status": {**(raw.get("status") or {}), "summary": summary}}
 
 
 def _room(sizes: Mapping[str, int], width: int) -> int:

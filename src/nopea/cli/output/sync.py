@@ -26,8 +26,8 @@ def synced_lines(repository: Repository) -> Iterator[str]:
         ends = f"`nopea rollback {repository.key.arguments} --resume`"
         yield f"  rolled back: {repository.pin.left} is not followed until {ends}"
     health = find(status.conditions, HEALTHY)
-    if health is not None and health.status == "False":
-        yield f"  unhealthy: {health.message}"
+    if health is not None and health.status != "True":
+        yield f"  {'unhealthy' if health.status == 'False' else 'not healthy yet'}: {health.message}"
     for drift in status.drifts:
         by = f"  by {whom}" if (whom := who(drift.manager, drift.user)) else ""
         yield f"  drifted: {drift.object}  {drift.action or 'left'}{by}"

@@ -6,7 +6,7 @@ triggers. What both tell is one entry, the Event, with the commit and the trigge
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -127,6 +127,35 @@ def timeline(repository: Repository, events: Iterable[ReportedEvent]) -> list[Ti
                 )
             )
     return in_order(_with_subjects(entries, status.revisions))
+
+
+def timeline_of_all(
+    repositories: Collection[Repository], events: Collection[ReportedEvent]
+) -> list[TimelineEntry]:
+    """Return what happened to all, also to those that are no more, oldest first."""
+    known = {repository.key for repository in repositories}
+    entries = of_missing(event for event in events if event.repository not in known)
+    for repository in repositories:
+        entries += timeline(repository, events)
+    return in_order(entries)
+
+
+class NewEntries:
+    """Tells which entries of a timeline that grows have not been seen yet."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[RepoKey, str, str], datetime] = {}
+
+    def of(self, entries: Iterable[TimelineEntry]) -> list[TimelineEntry]:
+        """Return the entries that are new or happened again; the next call knows these."""
+        entries = list(entries)
+        new = [entry for entry in entries if self._is_new(entry)]
+        self._seen = {(entry.repository, entry.reason, entry.message): entry.last for entry in entries}
+        return new
+
+    def _is_new(self, entry: TimelineEntry) -> bool:
+        seen = self._seen.get((entry.repository, entry.reason, entry.message))
+        return seen is None or seen < entry.last
 
 
 def of_missing(events: Iterable[ReportedEvent]) -> list[TimelineEntry]:

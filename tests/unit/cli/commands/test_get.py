@@ -51,7 +51,7 @@ def test_an_empty_namespace(commands: Commands) -> None:
     assert json.loads(commands.run("get", "-n", "data", "-o", "json").stdout)["items"] == []
 
 
-@pytest.mark.parametrize("arguments", [["-A", "api"], ["-A", "-n", "shop"], ["-o", "text"]])
+@pytest.mark.parametrize("arguments", [["-A", "api"], ["-A", "-n", "shop"], ["-o", "markdown"]])
 def test_wrong_usage(commands: Commands, arguments: list[str]) -> None:
     """It has an exit code of its own."""
     assert commands.run("get", *arguments).exit_code == 2

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from tests.fakes.samples import raw_repository
 
-from nopea.cli.output.repositories import table_lines, without_noise
+from nopea.cli.output.repositories import Table, without_noise
 
 NOW = datetime(2026, 11, 24, 5, 10, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ SYNCED = _raw(
 
 
 def _lines(*raws: dict[str, Any], **how: Any) -> list[str]:
-    return [click.unstyle(line) for line in table_lines(raws, now=NOW, **{"with_namespace": False} | how)]
+    return [click.unstyle(line) for line in Table(**{"with_namespace": False} | how).lines(raws, now=NOW)]
 
 
 def test_the_table_has_the_columns_of_kubectl() -> None:
@@ -65,7 +65,7 @@ def test_wide_has_more_columns() -> None:
 
 def test_nothing_controls_the_terminal() -> None:
     """Whatever somebody wrote into the status."""
-    assert "\x1b" not in "".join(table_lines([_raw(summary="\x1b[31mred")], now=NOW, with_namespace=False))
+    assert "\x1b" not in "".join(Table(with_namespace=False).lines([_raw(summary="\x1b[31mred")], now=NOW))
 
 
 def test_documents_are_without_what_only_nopea_reads() -> None:
