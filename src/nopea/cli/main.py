@@ -40,6 +40,7 @@ SUBCOMMANDS = {
     "export": ("nopea.cli.commands.export", "Print GitRepositories as manifests for another cluster."),
     "logs": ("nopea.cli.commands.logs", "Print what the controller logs about a repository."),
     "completion": ("nopea.cli.commands.completion", "Print the completion script for a shell."),
+    "mcp": ("nopea.cli.commands.mcp", "Answer the questions of a model (needs the extra mcp)."),
     "version": ("nopea.cli.commands.version", "Print the version of this program."),
     "lab": ("nopea_lab.commands.lab", "Manage a local control plane (needs nopea-lab)."),
     "demo": ("nopea_lab.commands.demo", "Show all of Nopea on a local control plane (needs nopea-lab)."),
