@@ -20,7 +20,7 @@ SECRET = {
     "apiVersion": "v1",
     "kind": "Secret",
     "metadata": {"name": "login"},
-    "stringData": {"password": "hunter2"},
+    "data": {"password": "aHVudGVyMg=="},
 }
 FILES = {"web.yaml": yamls.text(yamls.config_map("web", a="b")), "login.yaml": yamls.text(SECRET)}
 
@@ -50,7 +50,7 @@ async def test_a_session(site: Site) -> None:
     site.cluster.put(site.place("v1 configmaps", "web"), yamls.config_map("web", a="c"), manager="somebody")
     site.cluster.put(
         site.place("v1 secrets", "login"),
-        SECRET | {"stringData": {"password": "letmein"}},
+        SECRET | {"data": {"password": "bGV0bWVpbg=="}},
         manager="somebody",
     )
     eventually(lambda: _is_drifted(repo.status()))

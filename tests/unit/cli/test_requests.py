@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.fakes.samples import NOW, problem, report, repository
 
-from nopea.cli.requests import PinRequest, RequestProgress, SyncRequest, stage_of, verdict_of
-from nopea.core.api.names import ROLLBACK_ANNOTATION, SYNC_REQUESTED_ANNOTATION
+from nopea.cli.requests import HealRequest, PinRequest, RequestProgress, SyncRequest, stage_of, verdict_of
+from nopea.core.api.names import HEAL_REQUESTED_ANNOTATION, ROLLBACK_ANNOTATION, SYNC_REQUESTED_ANNOTATION
 from nopea.core.api.pin import Pin
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus
@@ -148,3 +148,23 @@ def test_what_the_controller_is_doing() -> None:
     assert stage_of(running) == "fetching and applying"
     assert "boom" in stage_of(broken)
     assert stage_of(NOTHING) == stage_of(after(Result.SYNCED)) == ""
+
+
+@pytest.mark.parametrize(
+    ("handled", "requested", "progress"),
+    [
+        ("", "t1", None),
+        ("t1", "t1", RequestProgress.SYNCED),
+        ("t1", "t2", RequestProgress.SYNCED),
+        ("", "t2", RequestProgress.REPLACED),
+    ],
+)
+def test_a_request_to_heal(handled: str, requested: str, progress: RequestProgress | None) -> None:
+    """It is handled once the status says so; a later request replaces one that was not handled."""
+    status = after(Result.SYNCED, handled_heal_at=handled)
+    found = _with(repository(annotations={HEAL_REQUESTED_ANNOTATION: requested}), status)
+    request = HealRequest("t1")
+
+    assert request.verdict(found) is progress
+    if progress is RequestProgress.REPLACED:
+        assert "all objects" in request.replaced(found)

@@ -55,3 +55,27 @@ def test_every_exit_code_of_the_help_is_in_the_table(name: str) -> None:
 
     assert promised
     assert re.findall(r"^\| (\d) \|", chapter(name), re.MULTILINE) == promised
+
+
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    """Each `nopea …` in the text has a name that exists, and only options that the command has."""
+    wrong = []
+    for line in re.findall(r"`((?:kubectl )?nopea [^`\n]+)`", page.read_text(encoding="utf-8")):
+        name, *words = line.removeprefix("kubectl ").partition(" | ")[0].split()[1:]
+        if name in ELSEWHERE or not re.fullmatch(r"[a-z][a-z-]*", name):
+            continue
+        command = main.get_command(click.Context(main), name) if name in SUBCOMMANDS else None
+        options = (
+            {spelt for option in command.params for spelt in option.opts + option.secondary_opts}
+            if command
+            else set()
+        )
+        given = {word.partition("=")[0].strip("[],.") for word in words if re.match(r"-{1,2}[a-zA-Z]", word)}
+        if command is None or given - options - {"--help", "-h"}:
+            wrong.append(line)
+
+    assert wrong == []

@@ -92,6 +92,10 @@ async def _show_all(client: KubeClient, namespace: str, output: str, *, everywhe
             click.echo()
             for line in why_lines(repository, concerns, now=datetime.now(UTC), width=width):
                 click.echo(line)
-        if not needy:
-            click.echo("✓ Nothing is wrong." if controller.running is not False else "Nothing else is known.")
+        where = "the cluster" if everywhere else f"namespace {namespace}"
+        if not found:
+            click.echo(f"There are no GitRepositories in {where}.")
+        elif not needy:
+            is_old = " when the controller looked last" if controller.running is False else ""
+            click.echo(f"No GitRepository in {where} needs somebody{is_old}.")
     return int(bool(needy) or controller.running is False)

@@ -154,7 +154,7 @@ def _owned(owned: Sequence[Descendant], before: str, *, every_pod: bool) -> Iter
     for index, each in enumerate(shown):
         is_last = index == len(shown) - 1 and not counted
         below = f"{before}{'    ' if is_last else '│   '}"
-        message = ", ".join(plain_line(text, limit=200) for text in (each.state, each.health.message) if text)
+        message = "; ".join(plain_line(text, limit=200) for text in (each.state, each.health.message) if text)
         name = f"{each.key.kind} {each.key.name}"
         under = f"{below}{'│   ' if each.children else '    '}"
         yield _Row(f"{before}{'└── ' if is_last else '├── '}", under, (name, "", each.health.status), message)

@@ -86,3 +86,20 @@ def test_an_unreadable_git_repository_exits_with_3(commands: Commands, tmp_path:
 
     assert result.exit_code == 3
     assert "✗ NOPEA-G" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        ("name", "ConfigMap shop/web\n"),
+        ("yaml", "differs: true\n"),
+        ("markdown", "### "),
+        ("table", "1 to create"),
+    ],
+)
+@pytest.mark.usefixtures("commit")
+def test_each_format(commands: Commands, output: str, text: str) -> None:
+    """`table` is another name of `text`."""
+    result = commands.run("diff", "api", "-o", output)
+
+    assert (result.exit_code, text in result.stdout) == (1, True), result.output

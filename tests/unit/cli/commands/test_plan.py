@@ -34,8 +34,9 @@ def test_a_new_object_would_be_created(commands: Commands, folder: str) -> None:
 
 def test_json_lists_the_objects(commands: Commands, folder: str) -> None:
     """The JSON output lists each object with its action."""
-    result = commands.run("plan", "-f", folder, "-o", "json")
+    result = commands.run("plan", "--filename", folder, "-o", "json")
 
+    assert commands.run("plan", "--folder", folder, "-o", "json").stdout == result.stdout
     assert [(step["object"], step["action"]) for step in json.loads(result.stdout)["objects"]] == [
         ("ConfigMap shop/web", "create")
     ]

@@ -35,3 +35,18 @@ def test_a_suspension_does_not(commands: Commands) -> None:
 def test_a_name_that_does_not_exist(commands: Commands) -> None:
     """It is no answer."""
     assert commands.run("why", "nothing").exit_code == 3
+
+
+def test_without_a_name_all_that_need_somebody_are_shown(commands: Commands) -> None:
+    """Worst first; where there is none, that is not the same as nothing being there."""
+    commands.store("fine", status={"conditions": [READY]})
+    commands.store("api", status={"conditions": [READY | {"status": "False", "message": "It is lost."}]})
+
+    result = commands.run("why")
+
+    assert result.exit_code == 1
+    assert "It is lost." in result.stdout
+    assert "shop/api" in result.stdout
+    assert "shop/fine" not in result.stdout
+    assert "no GitRepositories in namespace data" in commands.run("why", "-n", "data").stdout
+    assert len(json.loads(commands.run("why", "-A", "-o", "json").stdout)["repositories"]) == 1
