@@ -18,6 +18,7 @@ _BLOCK = re.compile(
 )
 _REPEATABLE = re.compile(r"(nopea (get|status|why|tree|events|history|diff|plan)|kubectl (-n \S+ )?get)\b")
 _VARIES = [
+    (re.compile(r"\b(ReplicaSet|Pod) [a-z0-9-]+"), r"\1 NAME"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b"), "ID"),
     (re.compile(r"\b\d+(\.\d+)? ?(ms|s|m|h)(?![A-Za-z])(\d+s)?"), "AGE"),
