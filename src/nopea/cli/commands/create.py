@@ -32,6 +32,8 @@ def command(*, cluster: ClusterChoice, name: str, **options: Any) -> None:
 
     Tokens, passwords and keys are read from standard input or files, and never printed.
 
+    Example: nopea create shop --url https://git.example/acme/shop.git --path deploy
+
     Exit codes: 0 created (and applied and healthy), 1 an object is refused, you declined or it is not healthy
     in time, 2 wrong usage, 3 Git or the cluster could not be read, or the GitRepository exists.
     """
