@@ -14,11 +14,13 @@ from contextlib import AsyncExitStack
 from nopea import __version__, log_events, tasks
 from nopea.assembly import Process, assembled
 from nopea.controller.kinds import follow_kinds
+from nopea.dashboard.guard import LOOPBACK, guard
 from nopea.git.confine import hide_from_children
 from nopea.informers.follow import follow_objects
 from nopea.logs import Log
 from nopea.settings import Settings
 from nopea.state.mirrors import sweep_mirrors
+from nopea.web.connections import VISITORS
 from nopea.web.server import ServedPort, listening, probe_listener, users_listener, webhook_listener
 
 log = Log(__name__)
@@ -98,6 +100,8 @@ class App:
         """Stop in order: no new work, syncs end between two objects, signals go out, the rest is closed."""
         log.write(log_events.draining, why=self._why_stopped, workers=process.controller.workers)
         process.readiness.draining = True
+        if process.dashboard is not None:
+            process.dashboard.pages.close()
         await tasks.end(services["controller"], services["heartbeat"])
         for_syncs, for_messages = drain_shares(self._settings.shutdown_seconds)
         await process.controller.drain(seconds=for_syncs)
@@ -128,12 +132,29 @@ def _listeners(settings: Settings, process: Process) -> tuple[ServedPort, ...]:
         routes=process.metrics,
     )
     webhooks = webhook_listener(host=settings.host, port=settings.port, routes=process.webhooks)
-    if (users := process.users) is None:
-        return (probes, webhooks)
-    reports = users_listener(
-        host=settings.host, port=settings.users_port, routes=users.routes, tls=users.address.context
-    )
-    return (probes, webhooks, reports)
+    found = [probes, webhooks]
+    if (users := process.users) is not None:
+        found.append(
+            users_listener(
+                host=settings.host,
+                port=settings.users_port,
+                routes=users.routes,
+                tls=users.address.context,
+            )
+        )
+    if (shown := process.dashboard) is not None:
+        found.append(
+            ServedPort(
+                serves="dashboard",
+                host=settings.host,
+                port=settings.dashboard_port,
+                option="--dashboard-port",
+                routes=shown.routes,
+                middlewares=(guard({*LOOPBACK, *settings.dashboard_hosts}),),
+                bound=VISITORS,
+            )
+        )
+    return tuple(found)
 
 
 def _started(process: Process) -> dict[str, asyncio.Task[None]]:

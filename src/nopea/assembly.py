@@ -17,6 +17,9 @@ from nopea.controller.mailbox import Mailboxes
 from nopea.core.git.proxy import proxy_variables
 from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
+from nopea.dashboard.memory import MemorySource
+from nopea.dashboard.reviews import ClusterGate
+from nopea.dashboard.routes import Dashboard
 from nopea.downloads.port import Downloads
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
@@ -73,6 +76,14 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServedDashboard:
+    """The dashboard with the routes that it has here."""
+
+    pages: Dashboard
+    routes: Sequence[web.RouteDef]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Users:
     """Where the API server reports writes of users, and what takes the reports."""
 
@@ -98,6 +109,7 @@ class Process:
     inventory_key: InventoryKey
     readiness: Readiness
     metrics: Sequence[web.RouteDef]
+    dashboard: ServedDashboard | None
     webhooks: Sequence[web.RouteDef]
     users: Users | None
     """None unless users are recorded."""
@@ -193,6 +205,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             metrics=metrics_routes(_exposition(parts, instruments).scrape),
             webhooks=_webhooks(settings, parts, readiness, instruments).routes(),
             users=_users(client, services, namespace=own_namespace) if settings.record_users else None,
+            dashboard=_dashboard(settings, parts, readiness) if settings.dashboard else None,
         )
 
 
@@ -274,6 +287,19 @@ def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instrument
         why_not_ready=readiness.why_not,
         measure=instruments.webhook,
     )
+
+
+def _dashboard(settings: Settings, parts: Parts, readiness: Readiness) -> ServedDashboard:
+    source = MemorySource(
+        parts.repositories,
+        parts.store,
+        cluster=settings.notify.cluster or parts.client.config.server,
+        why_not_ready=readiness.why_not,
+        is_current=lambda: parts.controller.health.is_current,
+    )
+    gate = ClusterGate(parts.client.on_behalf("dashboard"))
+    pages = Dashboard(source, gate.admit)
+    return ServedDashboard(pages=pages, routes=(*pages.routes(), *gate.routes()))
 
 
 def _render_settings(settings: Settings) -> RenderSettings:

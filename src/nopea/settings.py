@@ -48,6 +48,10 @@ class Settings:
     """Of what the API server reports of writes, if `record_users`."""
     record_users: bool = False
     """Report which user changed an object."""
+    dashboard: bool = False
+    dashboard_port: int = 4003
+    dashboard_hosts: tuple[str, ...] = ()
+    """The names under which visitors reach the dashboard, beside those of this machine."""
     log_level: str = "info"
     log_format: Format = "json"
     cache_dir: Path = Path("/var/cache/nopea")

@@ -66,6 +66,7 @@ EVERYTHING: dict[str, Any] = {
     "serviceAccount": {"annotations": {"a.example/role": "nopea"}},
     "service": {"type": "LoadBalancer", "annotations": {"a.example/internal": "true"}},
     "networkPolicy": {"egress": {"enabled": True, "ports": [443, 3000]}},
+    "dashboard": {"enabled": True, "hosts": ["nopea.acme.example"]},
     "operatorRole": {"aggregateTo": ["admin", "edit"]},
     "name": "nopea-two",
 }  # fmt: skip
@@ -165,6 +166,19 @@ def _ordered(objects: dict[str, Object]) -> dict[str, Object]:
     return objects
 
 
+def test_dashboard_is_that_of_deploy(lab: Lab, tmp_path: Path) -> None:
+    """The value has the objects, the port and the variable of the component; without it there are none."""
+    (tmp_path / "deploy").symlink_to(DEPLOY)
+    (tmp_path / "kustomization.yaml").write_text(
+        "resources: [deploy/tenants]\ncomponents: [deploy/dashboard]\n"
+    )
+
+    chart = _charted(render(dashboard={"enabled": True}))
+
+    _same(_ordered(chart), _ordered(_built(lab, tmp_path)))
+    assert not [name for name in _charted(render()) if "dashboard" in name]
+
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "tenants": {},
     "any-namespace": {"profile": "any-namespace"},
@@ -202,6 +216,8 @@ def test_every_value_reaches_its_place() -> None:
         "HOME": "/tmp",
         "NOPEA_WEBHOOK_SECRET_FILE": "/etc/nopea/webhook/token",
         "NOPEA_NAMESPACE": "default",
+        "NOPEA_DASHBOARD": "true",
+        "NOPEA_DASHBOARD_HOSTS": "nopea.acme.example",
         "NOPEA_DEFAULT_SERVICE_ACCOUNT": "deployer",
         "NOPEA_ALLOWED_HOSTS": "*.acme.example,git.example",
         "NOPEA_REMOTE_BASES": "bases.example",

@@ -153,6 +153,11 @@ class Nopea:
         """The port of probes and metrics, read from the log."""
         return self._listening("probes")
 
+    @property
+    def dashboard_port(self) -> int:
+        """The port of the dashboard, read from the log."""
+        return self._listening("dashboard")
+
     def _listening(self, serves: str) -> int:
         found = re.search(_LISTENING.format(serves=serves), self.log_text())
         assert found, self.log_text()

@@ -24,6 +24,7 @@ class KnownViewer:
     namespaces: set[str] | None = None
     name: str = "ada"
     csrf: str = CSRF
+    logout: bool = False
 
     async def visible(self, namespaces: Collection[str]) -> Collection[str]:
         """Return those of them that are seen."""

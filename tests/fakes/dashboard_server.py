@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
+from aiohttp import web
 from tests.fakes.dashboard import KnownSource, KnownWorkbench, admit_all
 
 from nopea.dashboard.guard import LOOPBACK, guard
@@ -109,13 +110,14 @@ async def dashboard(
     admit: Admit = admit_all,
     workbench: KnownWorkbench | None = None,
     streams: Streams | None = None,
+    more: Sequence[web.RouteDef] = (),
 ) -> AsyncIterator[Visitor]:
-    """Serve a dashboard; yields a visitor without a cookie jar."""
+    """Serve a dashboard, and `more` routes; yields a visitor without a cookie jar."""
     made = Dashboard(
         source, admit, workbench=workbench, streams=streams or Streams(look_seconds=LOOK_SECONDS)
     )
     port = ServedPort(
-        serves="the dashboard", host="127.0.0.1", port=0, option="--port", routes=made.routes(),
+        serves="the dashboard", host="127.0.0.1", port=0, option="--port", routes=(*made.routes(), *more),
         bound=PROBES, middlewares=(guard(LOOPBACK),),
     )  # fmt: skip
     jar = aiohttp.DummyCookieJar()

@@ -73,6 +73,8 @@ empty or in `env`: a list of variables with a name twice is refused by server-si
   (dict "name" "NOPEA_CDEVENTS_VERSION" "value" .Values.cdevents.version)
   (dict "name" "NOPEA_CDEVENTS_DRIFT" "value" .Values.cdevents.drift)
   (dict "name" "NOPEA_ENVIRONMENT" "value" .Values.cdevents.environment)
+  (dict "name" "NOPEA_DASHBOARD" "value" .Values.dashboard.enabled)
+  (dict "name" "NOPEA_DASHBOARD_HOSTS" "value" (join "," .Values.dashboard.hosts))
   (dict "name" "NOPEA_LOG_LEVEL" "value" .Values.log.level)
   (dict "name" "NOPEA_LOG_FORMAT" "value" .Values.log.format)
   (dict "name" "NOPEA_GIT_CHILDREN" "value" .Values.git.children)

@@ -36,14 +36,15 @@ def tenancy_policy(
     """Return the policy that the options give; `rest` are those with the name and value of their field."""
     return TenancyPolicy(
         default_service_account=default_service_account or "",
-        allowed_hosts=_hosts(allowed_hosts),
-        remote_bases=_hosts(remote_bases),
+        allowed_hosts=hosts_of(allowed_hosts),
+        remote_bases=hosts_of(remote_bases),
         git_networks=Networks(git_networks),
         **rest,
     )
 
 
-def _hosts(text: str) -> tuple[str, ...]:
+def hosts_of(text: str) -> tuple[str, ...]:
+    """Return the hosts of a list that is separated by commas."""
     hosts = (host.strip().lower() for host in text.split(","))
     return tuple(host for host in hosts if host)
 

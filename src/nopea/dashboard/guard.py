@@ -61,6 +61,8 @@ def guard(hosts: Collection[str]) -> Middleware:
             response = await handler(request)
         except RefusedRequestError as error:
             response = error_page(request, error.status, error, login=error.login)
+            if error.login:
+                response.headers["WWW-Authenticate"] = "Bearer"
         except DashboardError as error:
             response = error_page(request, 502, error)
         except web.HTTPException as error:

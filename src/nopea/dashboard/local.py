@@ -27,6 +27,7 @@ class LocalViewer:
     def __init__(self, csrf: str) -> None:
         self.name = ""
         self.csrf = csrf
+        self.logout = False
 
     async def visible(self, namespaces: Collection[str]) -> Collection[str]:
         """Return all of them."""

@@ -244,6 +244,7 @@ class Dashboard:
         return SiteInfo(
             cluster=self._source.cluster,
             viewer=viewer.name,
+            logout=viewer.logout,
             controller=told.message,
             controller_level=_LEVELS[told.running],
             notice=self._source.why_old(),

@@ -61,6 +61,11 @@ class Viewer(Protocol):
         """The token that their actions need; empty: they have none."""
         ...
 
+    @property
+    def logout(self) -> bool:
+        """Whether they have logged in here, and can log out."""
+        ...
+
     async def visible(self, namespaces: Collection[str]) -> Collection[str]:
         """Return the namespaces whose GitRepositories they may list. Raises DashboardError."""
         ...

@@ -203,7 +203,7 @@ class KubeClient:
         return await self._object(requests.create(resource, body, namespace=namespace, manager=manager))
 
     async def review(self, body: bytes, *, of: Resource = ACCESS_REVIEWS) -> bytes:
-        """Ask whether this caller may do something, or another (SubjectAccessReview); return the answer."""
+        """Ask a review, by default whether this caller may do something; return the answer."""
         return (await self._send(requests.create(of, body))).body
 
     async def delete(self, target: Target, *, only_if: Preconditions = NO_PRECONDITIONS) -> LiveObject | None:

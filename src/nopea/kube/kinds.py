@@ -30,6 +30,13 @@ ACCESS_REVIEWS = Resource(
     plural="selfsubjectaccessreviews",
     namespaced=False,
 )
+TOKEN_REVIEWS = Resource(
+    group="authentication.k8s.io",
+    version="v1",
+    kind="TokenReview",
+    plural="tokenreviews",
+    namespaced=False,
+)
 SUBJECT_REVIEWS = Resource(
     group="authorization.k8s.io",
     version="v1",

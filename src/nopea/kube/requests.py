@@ -42,8 +42,8 @@ class ApiRequest:
 
     @property
     def is_secret(self) -> bool:
-        """True if the body may be a Secret's, which an answer may quote."""
-        return self.path.startswith("/api/v1/") and "/secrets" in self.path
+        """True if the body may be a Secret's or a token, which an answer may quote."""
+        return (self.path.startswith("/api/v1/") and "/secrets" in self.path) or "/tokenreviews" in self.path
 
     @property
     def scopes(self) -> tuple[str, str]:

@@ -41,6 +41,9 @@ PROBES = Bound(64, 32)
 USERS = Bound(256, 128)
 """The API servers: each keeps a few."""
 
+VISITORS = Bound(512, 512)
+"""Browsers at the dashboard; behind a proxy, all are one client."""
+
 
 @dataclass(eq=False, slots=True)
 class _Connection:

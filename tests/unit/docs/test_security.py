@@ -25,6 +25,8 @@ ACTORS = (
     "a registry, a chart repository, another repository",
     "who may read status, Events, notifications or logs",
     "who may read the volume of `--cache-dir`", "a Pod that reaches the port of the API server's reports",
+    "a visitor of the [dashboard](dashboard.md)",
+    "another web site that a user of `nopea ui` visits", "who may write to a repository, or to an object",
     "another manager of the same objects",
     "a tenant by any of this, or by all at once",
     "another GitRepository of the same tenant", "who takes over the Nopea Pod", "the supply chain",

@@ -11,7 +11,7 @@ import click
 
 from nopea import logs
 from nopea.cli.notify_options import notify_options, notify_settings
-from nopea.cli.tenancy_options import NAMES, tenancy_options, tenancy_policy
+from nopea.cli.tenancy_options import NAMES, hosts_of, tenancy_options, tenancy_policy
 from nopea.core.notify.address import InvalidAddressError, parse_addresses
 from nopea.core.secret import Secret
 from nopea.settings import SettingError, Settings
@@ -70,13 +70,27 @@ def _default_cache() -> Path:
 )
 @click.option("--context", help="Context of the kubeconfig.  [default: the current context]")
 @click.option("--namespace", help="Watch only this namespace.  [default: the whole cluster]")
-@click.option("--host", default=DEFAULTS.host, help="Address of both ports.")
+@click.option("--host", default=DEFAULTS.host, help="Address of all ports.")
 @click.option("--port", default=DEFAULTS.port, type=click.IntRange(0, 65535), help="Port of webhooks.")
 @click.option(
     "--probe-port",
     default=DEFAULTS.probe_port,
     type=click.IntRange(0, 65535),
     help="Port of probes and metrics.",
+)
+@click.option("--dashboard/--no-dashboard", default=DEFAULTS.dashboard, help="Serve the read-only dashboard.")
+@click.option(
+    "--dashboard-port",
+    default=DEFAULTS.dashboard_port,
+    type=click.IntRange(0, 65535),
+    help="Port of the dashboard.",
+)
+@click.option(
+    "--dashboard-hosts",
+    default="",
+    show_default=False,
+    metavar="HOSTS",
+    help="Host names under which visitors reach the dashboard, comma-separated.  [default: localhost]",
 )
 @click.option(
     "--record-users",
@@ -214,6 +228,7 @@ def settings_of(
     cache_dir: Path | None,
     log_format: logs.Format | None,
     cdevents_sink: str,
+    dashboard_hosts: str,
     notify_url: str | None,
     notify_secret_file: Path | None,
     slack_url_file: Path | None,
@@ -233,6 +248,7 @@ def settings_of(
         raise SettingError(f"--cdevents-sink: {error}") from error
     return Settings(
         cdevents_sink=sinks,
+        dashboard_hosts=hosts_of(dashboard_hosts),
         git_memory_bytes=git_memory,
         git_disk_bytes=git_disk,
         cache_dir=cache_dir or _default_cache(),

@@ -66,6 +66,7 @@ class SiteInfo:
 
     cluster: str = ""
     viewer: str = ""
+    logout: bool = False
     controller: str = ""
     controller_level: Level = Level.NOTE
     notice: str = ""

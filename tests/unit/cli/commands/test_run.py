@@ -84,6 +84,8 @@ GIVEN = [
     ("port", "8080", 8080),
     ("probe-port", "8081", 8081),
     ("users-port", "8082", 8082),
+    ("dashboard-port", "8083", 8083),
+    ("dashboard-hosts", "Nopea.acme.example, other", "Nopea.acme.example, other"),
     ("host", "127.0.0.1", "127.0.0.1"),
     ("namespace", "shop", "shop"),
     ("kubeconfig", "/tmp/kubeconfig", Path("/tmp/kubeconfig")),
@@ -173,7 +175,7 @@ def test_every_option_reaches_the_settings() -> None:
         patch.setenv("NOPEA_WEBHOOK_SECRET", "a token\n")
         others = (
             "--context", "kind", "--allow-file-urls", "--webhook-body-limit", "1Mi", "--commit-status",
-            "--record-users",
+            "--record-users", "--dashboard",
             "--apply-as-controller", "--cross-namespace-refs", "--allow-http-credentials",
         )  # fmt: skip
         settings = settings_of(**_told(*args, *others))
@@ -187,6 +189,9 @@ def test_every_option_reaches_the_settings() -> None:
         probe_port=8081,
         users_port=8082,
         record_users=True,
+        dashboard=True,
+        dashboard_port=8083,
+        dashboard_hosts=("nopea.acme.example", "other"),
         log_level="debug",
         log_format="console",
         cache_dir=Path("/tmp/cache"),
