@@ -1,12 +1,14 @@
 """Live updates: one stream of server-sent events for each open page, which sends only what has changed.
 
-Each stream looks at the memory about once a second; it keeps no queue, so that a slow reader costs
-only itself. Streams are bounded in number and time; a browser opens the next one where the last has ended.
+Each stream looks at the memory about once a second, less often if looks take long. It keeps no queue, so that a
+slow reader costs only itself. Streams are bounded in number and time; a browser opens the next one where the
+last one has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -23,6 +25,9 @@ from nopea.dashboard.source import DashboardError
 
 MOST_STREAMS: Final = 200
 LOOK_SECONDS: Final = 1.0
+MOST_SHARE: Final = 0.1
+"""Of the process's time, for the looks of all streams: the controller has other work."""
+
 SILENT_LOOKS: Final = 15
 """After so many looks without news, a comment shows whether the browser is still there."""
 
@@ -86,7 +91,9 @@ class Streams:
         self, response: web.StreamResponse, looks: AsyncGenerator[tuple[list[Sent], str]]
     ) -> None:
         silent = 0
+        begun = time.monotonic()
         async for news, at in looks:
+            spent = time.monotonic() - begun
             silent = 0 if news else silent + 1
             if news:
                 parts = [event(name, data, at=at if index == len(news) - 1 else "")
@@ -94,13 +101,18 @@ class Streams:
                 await self._send(response, b"".join(parts))
             elif silent % SILENT_LOOKS == 0:
                 await self._send(response, b": still here\n\n")
-            if await self._is_closing():
+            if await self._is_closing(self.pause(spent)):
                 return
+            begun = time.monotonic()
 
-    async def _is_closing(self) -> bool:
+    def pause(self, spent_seconds: float) -> float:
+        """Return the time until the next look, so long that all streams together have a small share."""
+        return max(self._look_seconds, spent_seconds * self._open / MOST_SHARE)
+
+    async def _is_closing(self, seconds: float) -> bool:
         """Wait until the next look; return whether there is none."""
         try:
-            async with asyncio.timeout(self._look_seconds):
+            async with asyncio.timeout(seconds):
                 await self._closing.wait()
         except TimeoutError:
             return False
@@ -118,6 +130,8 @@ class OverviewLook:
     rows: Sequence[Row]
     gone: Sequence[RepoKey]
     number: int
+    namespaces: frozenset[str]
+    """Those of which the viewer may see something."""
 
 
 async def overview_looks(
@@ -132,6 +146,7 @@ async def overview_looks(
         yield [RELOAD], ""
         return
     shown: set[str] | None = None
+    seen: frozenset[str] | None = None
     parts: dict[str, str] = {}
     while True:
         try:
@@ -141,6 +156,9 @@ async def overview_looks(
             return
         except DashboardError:
             yield [], ""  # the cluster cannot say now what the viewer may see
+            continue
+        if shown is not None and (now.number, now.namespaces) == (number, seen):
+            yield [], ""  # most looks: nothing has changed
             continue
         view = overview(now.rows, chosen)
         is_first = shown is None
@@ -158,6 +176,7 @@ async def overview_looks(
             news += [("section", html) for name, html in head.items() if name and parts.get(name) != html]
             news += [("title", head[""])] if parts.get("") != head[""] else []
         parts, number, shown = head, now.number, {row.id for row in view.rows}
+        seen = now.namespaces
         yield news, board.at_number(number)
 
 

@@ -107,6 +107,7 @@ class Dashboard:
                 rows=[row for row in rows if row.namespace in seen],
                 gone=[key for key in gone if key.namespace in seen],
                 number=reached,
+                namespaces=frozenset(seen),
             )
 
         looks = overview_looks(self._board, chosen, _at(request), look)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 
+import pytest
 from aiohttp import web
 from tests.fakes.dashboard import KnownSource, KnownViewer, drifted, failing, fine
 from tests.fakes.dashboard_server import LOOK_SECONDS, Visitor, dashboard
 
 from nopea.core.objects import RepoKey
+from nopea.dashboard.board import Board
 from nopea.dashboard.guard import RefusedRequestError
-from nopea.dashboard.live import Streams, event
+from nopea.dashboard.live import OverviewLook, Streams, event, overview_looks
+from nopea.dashboard.pages.overview import Filter
 from nopea.dashboard.source import DashboardError, Viewer
 
 
@@ -190,3 +194,33 @@ def test_event_has_a_line_for_each_line() -> None:
         event("row", "a\nb\r\rid: 5", at="x-1")
         == b"id: x-1\nevent: row\ndata: a\ndata: b\ndata: \ndata: id: 5\n\n"
     )
+
+
+def test_streams_have_a_small_share_of_the_process() -> None:
+    """The longer a look takes, and the more streams there are, the longer is the pause."""
+    streams = Streams(look_seconds=1.0)
+    streams._open = 50
+    assert streams.pause(0.0002) == 1.0
+    assert streams.pause(0.010) == pytest.approx(5.0)
+
+
+async def test_look_that_finds_nothing_new_is_quick() -> None:
+    """A tenth of a millisecond or so for each hundred repositories: every open page looks once a second."""
+    board = Board()
+    everything = [fine(f"r{number}") for number in range(500)]
+    board.look(everything)
+    rows = board.rows()
+
+    async def look(number: int) -> OverviewLook:
+        board.look(everything)
+        return OverviewLook(rows=rows, gone=(), number=number, namespaces=frozenset({"shop"}))
+
+    looks = overview_looks(board, Filter(), board.at, look)
+    await anext(looks)
+    best = 1.0
+    for _ in range(20):
+        started = time.perf_counter()
+        assert (await anext(looks))[0] == []
+        best = min(best, time.perf_counter() - started)
+    await looks.aclose()
+    assert best < 0.002, best
