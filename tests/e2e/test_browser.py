@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, StorageState, async_playwright, expect
+from tests.e2e.process import Nopea
 from tests.e2e.ui import Ui, running_ui
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Repo, Site
@@ -204,6 +205,57 @@ async def test_axe_finds_no_barrier(opened: Page, repo: Repo) -> None:
             found = await page.evaluate("axe.run().then(said => said.violations.map(each => each.id))")
             assert found == [], (scheme, path)
     await context.close()
+
+
+async def test_buttons_work_without_javascript(opened: Page, repo: Repo) -> None:
+    """A form is sent by the browser itself, and the answer is the whole page."""
+    browser = opened.context.browser
+    assert browser is not None
+    context = await browser.new_context(
+        java_script_enabled=False, storage_state=await opened.context.storage_state()
+    )
+    page = await context.new_page()
+    await page.goto(f"http://{_home(opened)}/r/{repo.site.namespace}/app")
+    await page.locator("#ask_suspend summary").click()
+    await page.locator("#ask_suspend").get_by_role("button", name="Suspend").click()
+    await expect(page.locator("#notice")).to_contain_text("is suspended.")
+    assert repo.get()["spec"]["suspend"] is True
+    await context.close()
+
+
+async def test_login_to_the_dashboard_of_the_controller(
+    cluster: Cluster, repo: Repo, start_nopea: Callable[..., Nopea]
+) -> None:
+    """A pasted token shows what its account may read, live and without buttons, until the logout."""
+    namespace = repo.site.namespace
+    run = cluster.lab.run_kubectl
+    run("-n", namespace, "create", "serviceaccount", "viewer")
+    run("-n", namespace, "create", "rolebinding", "viewer", "--clusterrole=cluster-admin",
+        f"--serviceaccount={namespace}:viewer")  # fmt: skip
+    token = run("-n", namespace, "create", "token", "viewer").strip()
+    flags = ("--dashboard", "--dashboard-port=0", f"--namespace={namespace}")
+    controller = start_nopea(cluster.lab, *flags)
+    controller.wait_until_ready()
+    errors: list[str] = []
+    async with async_playwright() as driver:
+        chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+        page = await chromium.new_page()
+        await page.goto(f"http://localhost:{controller.dashboard_port}/")
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(f"{said.type}: {said.text}"))
+        await page.get_by_label("Bearer token").fill(token)
+        await page.get_by_role("button", name="Log in").click()
+        await page.wait_for_selector("#live.good")
+        await expect(page.locator(_row(repo))).to_contain_text("fine")
+        _drift(repo, "red")
+        await expect(page.locator(_row(repo))).to_contain_text("drifted")
+        await page.locator(_row(repo)).get_by_role("link").click()
+        await expect(page.locator("#drift")).to_contain_text("red")
+        assert await page.get_by_role("button").all_text_contents() == ["Log out"]
+        assert errors == []
+        await page.get_by_role("button", name="Log out").click()
+        await page.wait_for_selector("#token")
+        await chromium.close()
 
 
 def _assert_drifted(repo: Repo) -> None:

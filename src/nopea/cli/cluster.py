@@ -159,10 +159,10 @@ def run(work: Callable[[], Awaitable[int]]) -> NoReturn:
         print_error(error.message, error.hint)
     except SyncError as error:
         for problem in error.problems:
-            print_problem(problem, hint=_without_retry(problem.hint))
+            print_problem(problem, hint=without_retry(problem.hint))
     except ApiError as error:
         problem = to_problem(error, object=error.request)
-        print_problem(problem, hint=_without_retry(problem.hint))
+        print_problem(problem, hint=without_retry(problem.hint))
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         code = EXIT_INTERRUPTED
@@ -173,7 +173,7 @@ def run(work: Callable[[], Awaitable[int]]) -> NoReturn:
     sys.exit(code)
 
 
-def _without_retry(hint: str) -> str:
+def without_retry(hint: str) -> str:
     """Remove the promise of a retry, which only the controller keeps."""
     from nopea.kube.problems import RETRIED
 

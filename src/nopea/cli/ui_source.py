@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import aclosing
 
-from nopea.cli.cluster import CommandError
+from nopea.cli.cluster import CommandError, without_retry
 from nopea.cli.heartbeat import Liveness, liveness
 from nopea.cli.inspection import Looks, inspect_repository
 from nopea.cli.output.yaml_diff import yaml_lines
@@ -31,7 +31,8 @@ from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_wat
 LIVENESS_SECONDS = 5.0
 """How long the answer whether a controller runs is used again."""
 
-READ_SECONDS = 20.0
+LIVENESS_WAIT_SECONDS = 2.0
+READ_SECONDS = 4.0
 """The longest that a page waits for objects or Events; it says what is missing then."""
 
 
@@ -87,7 +88,7 @@ class WatchedSource:
         now = asyncio.get_running_loop().time()
         if self._liveness is None or now - self._liveness[0] > LIVENESS_SECONDS:
             try:
-                async with asyncio.timeout(READ_SECONDS):
+                async with asyncio.timeout(LIVENESS_WAIT_SECONDS):
                     found = await liveness(self._client, self._own_namespace)
             except TimeoutError:
                 found = Liveness(
@@ -176,10 +177,10 @@ def told(error: CommandError | SyncError | ApiError, key: RepoKey) -> DashboardE
             return DashboardError(error.message, error.hint)
         case SyncError():
             first = error.problems[0]
-            return DashboardError(f"{first.code}: {first.message}", first.hint)
+            return DashboardError(f"{first.code}: {first.message}", without_retry(first.hint))
         case ApiError():
             problem = to_problem(error, object=str(key))
-            return DashboardError(f"{problem.code}: {problem.message}", problem.hint)
+            return DashboardError(f"{problem.code}: {problem.message}", without_retry(problem.hint))
 
 
 def _compared(diff: ObjectDiff) -> ComparedObject:

@@ -1,8 +1,8 @@
 """Live updates: one stream of server-sent events for each open page, which sends only what has changed.
 
-Each stream looks at the memory about once a second, less often if looks take long. It keeps no queue, so that a
-slow reader costs only itself. Streams are bounded in number and time; a browser opens the next one where the
-last one has ended.
+Each stream looks at the memory about once a second, less often if looks take long. It keeps no queue, so
+that a slow reader costs only itself. Streams are bounded in number and time; a browser opens the next one
+where the last one has ended.
 """
 
 from __future__ import annotations

@@ -33,7 +33,15 @@ from nopea.dashboard.pages.render import (
 )
 from nopea.dashboard.pages.repository import details_of
 from nopea.dashboard.pages.timeline import History, history_of
-from nopea.dashboard.source import ACTIONS, ControllerState, DashboardError, DataSource, Viewer, Workbench
+from nopea.dashboard.source import (
+    ACTIONS,
+    NOTHING_APPLIED,
+    ControllerState,
+    DashboardError,
+    DataSource,
+    Viewer,
+    Workbench,
+)
 
 COMPARE_SECONDS: Final = 170.0
 ACT_SECONDS: Final = 30.0
@@ -207,7 +215,9 @@ class Dashboard:
         self._board.look(self._source.repositories())
         at = self._board.at
         repository = self._source.get(repository.key) or repository  # as of that number
-        applied = await self._source.applied(repository, viewer)
+        applied = NOTHING_APPLIED
+        if name == "details":
+            applied = await self._source.applied(repository, viewer)
         history, no_events = None, ""
         if name == "timeline":
             reported = await self._source.reported(repository)

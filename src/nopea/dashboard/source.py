@@ -40,6 +40,9 @@ class AppliedObjects:
     incomplete: str = ""
 
 
+NOTHING_APPLIED = AppliedObjects(objects={})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
     """The Kubernetes Events about a repository; `incomplete` says why there are none."""

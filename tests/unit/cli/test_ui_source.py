@@ -14,7 +14,7 @@ from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.problem import Code, Problem, StalledError
 from nopea.dashboard.local import LocalViewer
 from nopea.dashboard.source import DashboardError
-from nopea.kube.errors import ApiFailure, ForbiddenError
+from nopea.kube.errors import ApiFailure, ForbiddenError, UnreachableError
 from nopea.kube.kinds import GIT_REPOSITORIES
 
 API = RepoKey("shop", "api")
@@ -77,4 +77,5 @@ async def test_error_of_a_command_becomes_one_of_the_page(commands: Commands) ->
     assert told(CommandError("a", "b"), API).hint == "b"
     problem = Problem(code=Code.SPEC_INVALID, message="m", hint="h")
     assert told(StalledError(problem), API).message == f"{Code.SPEC_INVALID}: m"
-    assert told(FORBIDDEN, API).hint
+    silent = UnreachableError("no answer")
+    assert "automatically" not in told(silent, API).hint, "nobody repeats what a button has asked"

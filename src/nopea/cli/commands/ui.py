@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from nopea.kube.client import KubeClient
     from nopea.web.server import ServedPort
 
+LIST_SECONDS = 60.0
+"""The longest wait for the first list."""
+
 OPEN_FILES = 128
 """The most connections: a browser has six at once."""
 
@@ -68,7 +71,7 @@ async def _serve(
 
     from nopea import tasks
     from nopea.cli.cluster import CommandError
-    from nopea.cli.ui_source import READ_SECONDS, UserWorkbench, watched_source
+    from nopea.cli.ui_source import UserWorkbench, watched_source
     from nopea.dashboard.local import LocalGate
     from nopea.dashboard.routes import Dashboard
     from nopea.web.server import ListenError, listening
@@ -81,7 +84,7 @@ async def _serve(
     dashboard = Dashboard(source, gate.admit, workbench=UserWorkbench(client))
     following = tasks.spawn(source.run(), name="GitRepositories")
     try:
-        async with asyncio.timeout(READ_SECONDS):
+        async with asyncio.timeout(LIST_SECONDS):
             await source.listed.wait()
         async with listening(_listener(dashboard, port)) as bound:
             _announce(gate.address(bound), open_it=browser)

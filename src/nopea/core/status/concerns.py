@@ -175,11 +175,16 @@ def drift_sentence(drift: DriftEntry) -> str:
         changes.append(f"{more} more")
     whom = who(drift.manager, drift.user)
     by = f"Changed by {whom}: " if whom else "Changed: "
-    left = (drift.action or "").removeprefix("left: ")
-    why = f" Not reverted: {_WHY_LEFT.get(left, left)}." if left else ""
+    what = f"{by}{', '.join(changes)}."
     if drift.is_deletion:
-        return f"Deleted{f' by {whom}' if whom else ''}.{why}"
-    return f"{by}{', '.join(changes)}.{why}"
+        what = f"Deleted{f' by {whom}' if whom else ''}."
+    return f"{what} {why_left(drift)}".rstrip()
+
+
+def why_left(drift: DriftEntry) -> str:
+    """Return the sentence that says why drift was not reverted; empty if it was."""
+    left = (drift.action or "").removeprefix("left: ")
+    return f"Not reverted: {_WHY_LEFT.get(left, left)}." if left else ""
 
 
 def _others(repository: Repository) -> Iterator[Concern]:

@@ -74,7 +74,7 @@ class SiteInfo:
     read_only: bool = True
 
 
-NO_SITE: Final = SiteInfo()
+NO_SITE: Final = SiteInfo(read_only=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
