@@ -74,7 +74,7 @@ watch_option = click.option(
 )
 
 all_namespaces_option = click.option(
-    "-A", "--all-namespaces", "everywhere", is_flag=True, help="Look in all namespaces."
+    "-A", "--all-namespaces", "everywhere", is_flag=True, help="Look in all namespaces; overrides -n."
 )
 
 

@@ -86,7 +86,7 @@ def test_every_command_has_the_options_of_the_cluster(name: str) -> None:
         (["sync", "shop", "--no-health"], "--no-health needs --wait"),
         (["heal", "shop", "--timeout", "5m"], "--timeout needs --wait"),
         (["get", "a", "b", "--watch"], "--watch takes one NAME"),
-        (["why", "shop", "-A"], "takes neither NAME nor"),
+        (["why", "shop", "-A"], "takes no NAME"),
         (["sync", "shop", "--wait", "--timeout", "soon"], "is not a duration"),
         (["sync", "shop", "--wait", "--timeout", "0s"], "longer than 0s"),
         (["rollback", "shop", "abc1234", "--resume"], "--resume takes no COMMIT"),

@@ -60,8 +60,8 @@ def command(
 
     Exit codes: 0 shown, 2 wrong usage, 3 the cluster could not be read.
     """
-    if everywhere and (name is not None or cluster.namespace is not None):
-        raise click.UsageError("--all-namespaces takes neither NAME nor --namespace.")
+    if everywhere and name is not None:
+        raise click.UsageError("--all-namespaces takes no NAME.")
 
     async def work(client: KubeClient, namespace: str) -> int:
         where = "" if everywhere else namespace

@@ -44,8 +44,8 @@ def command(
     Exit codes: 0 printed, 1 there are none, 2 wrong usage, 3 the cluster could not be read, or a name does
     not exist.
     """
-    if everywhere and (names or cluster.namespace is not None):
-        raise click.UsageError("--all-namespaces takes neither NAME nor --namespace.")
+    if everywhere and names:
+        raise click.UsageError("--all-namespaces takes no NAME.")
     if with_needs and output != "yaml":
         raise click.UsageError("--secrets needs -o yaml: other formats have no comments.")
 

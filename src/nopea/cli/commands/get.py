@@ -39,8 +39,8 @@ def command(
 
     Exit codes: 0 listed, 2 wrong usage, 3 the cluster could not be read, or a name does not exist.
     """
-    if everywhere and (names or cluster.namespace is not None):
-        raise click.UsageError("--all-namespaces takes neither NAME nor --namespace.")
+    if everywhere and names:
+        raise click.UsageError("--all-namespaces takes no NAME.")
     if follow and len(names) > 1:
         raise click.UsageError("--watch takes one NAME at most.")
 

@@ -40,15 +40,12 @@ def command(*, cluster: ClusterChoice, everywhere: bool, port: int, browser: boo
 
     Exit codes: 0 ended by Ctrl+C, 2 wrong usage, 3 the cluster could not be read, or the port is in use.
     """
-    if everywhere and cluster.namespace is not None:
-        raise click.UsageError("--all-namespaces and --namespace exclude each other.")
-
     async def work(client: KubeClient, namespace: str) -> int:
         return await _serve(
             client,
             namespace,
             title=cluster.context or "",
-            everywhere=cluster.namespace is None,
+            everywhere=everywhere or cluster.namespace is None,
             falls_back=not everywhere and cluster.namespace is None,
             port=port,
             browser=browser,

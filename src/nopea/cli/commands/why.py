@@ -35,8 +35,8 @@ def command(*, cluster: ClusterChoice, name: str | None, everywhere: bool, outpu
 
     Exit codes: 0 nothing needs you, 1 something does, 2 wrong usage, 3 the cluster could not be read.
     """
-    if everywhere and (name is not None or cluster.namespace is not None):
-        raise click.UsageError("--all-namespaces takes neither NAME nor --namespace.")
+    if everywhere and name is not None:
+        raise click.UsageError("--all-namespaces takes no NAME.")
 
     async def work(client: KubeClient, namespace: str) -> int:
         if name is None:

@@ -59,7 +59,7 @@ def test_only_the_newest_are_shown(commands: Commands) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["nothing"], 3), (["api", "-A"], 2), (["-A", "-n", "shop"], 2), (["--limit", "0"], 2)],
+    [(["nothing"], 3), (["api", "-A"], 2), (["--limit", "0"], 2)],
 )
 def test_errors(commands: Commands, arguments: list[str], code: int) -> None:
     """Wrong usage and a name that does not exist have their exit codes."""

@@ -10,10 +10,10 @@ from tests.unit.cli.conftest import Commands
 
 
 def test_a_namespace_is_listed(commands: Commands) -> None:
-    """All namespaces with -A; the table then names them."""
+    """All namespaces with -A, which overrides -n as in kubectl; the table then names them."""
     commands.store("other", namespace="data")
 
-    here, everywhere = commands.run("get"), commands.run("get", "-A")
+    here, everywhere = commands.run("get"), commands.run("get", "-A", "-n", "shop")
 
     assert [line.split()[0] for line in here.stdout.splitlines()] == ["NAME", "api"]
     assert [line.split()[:2] for line in everywhere.stdout.splitlines()] == [
@@ -51,7 +51,7 @@ def test_an_empty_namespace(commands: Commands) -> None:
     assert json.loads(commands.run("get", "-n", "data", "-o", "json").stdout)["items"] == []
 
 
-@pytest.mark.parametrize("arguments", [["-A", "api"], ["-A", "-n", "shop"], ["-o", "markdown"]])
+@pytest.mark.parametrize("arguments", [["-A", "api"], ["-o", "markdown"]])
 def test_wrong_usage(commands: Commands, arguments: list[str]) -> None:
     """It has an exit code of its own."""
     assert commands.run("get", *arguments).exit_code == 2

@@ -72,7 +72,6 @@ def test_who_may_not_list_all_sees_a_namespace(commands: Commands) -> None:
     assert result.stderr == "→ You may not list GitRepositories in all namespaces; these are those of shop.\n"
     commands.cluster.fail_next("list", GIT_REPOSITORIES, forbidden)
     assert commands.run("status", "-A").exit_code == 3
-    assert commands.run("status", "-A", "-n", "shop").exit_code == 2
 
 
 def test_a_dead_controller_needs_somebody(commands: Commands) -> None:

@@ -5,13 +5,6 @@ from __future__ import annotations
 from tests.unit.cli.conftest import Commands
 
 
-def test_all_and_one_namespace_exclude_each_other(commands: Commands) -> None:
-    """As for `nopea status`."""
-    result = commands.run("ui", "-A", "-n", "shop")
-    assert result.exit_code == 2
-    assert "exclude each other" in result.stderr
-
-
 def test_cluster_without_nopea_is_said(commands: Commands) -> None:
     """Before anything listens."""
     commands.cluster.kinds.clear()
