@@ -136,7 +136,13 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
         )
         events = EventRecorder(client)
         notifier = Notifier(
-            settings.notify, outboxes.post, remote_of=store.remote, post_status=outboxes.post_for_tenant
+            settings.notify,
+            outboxes.post,
+            remote_of=store.remote,
+            post_tenant=outboxes.post_for_tenant,
+            client=client,
+            events=events,
+            policy=settings.tenancy,
         )
         listeners: list[Callable[[Transition], None]] = [instruments.on_transition, notifier.on_transition]
         if (cdevents := cdevents_sink(settings, outboxes, server=config.server)) is not None:

@@ -243,6 +243,11 @@ def notification_queued(repo: RepoKey, kind: str, held_back: int) -> None:
     """A notification was put into the queues of the receivers."""
 
 
+@event(WARNING, "receiver unusable")
+def receiver_unusable(repo: RepoKey, problem: str) -> None:
+    """A receiver of `spec.notify` cannot be used, or refuses; the GitRepository has an Event. Logged once."""
+
+
 @event(WARNING, "notifications dropped at shutdown")
 def notifications_dropped(count: int) -> None:
     """The process ended before the rate limit let these notifications and commit statuses go."""

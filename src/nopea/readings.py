@@ -6,6 +6,7 @@ Each answer is a look at something that lives; nothing is counted or kept here.
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -71,13 +72,21 @@ def readings_of(parts: Parts) -> dict[Metric, GaugeReader]:
 
 def _sinks(outboxes: Callable[[], Sequence[Outbox]]) -> dict[Metric, GaugeReader]:
     def each(read: Callable[[DeliveryStats], float]) -> GaugeReader:
-        return by_label(lambda: {outbox.name: read(outbox.stats()) for outbox in outboxes()})
+        def summed() -> dict[str, float]:
+            sums: dict[str, float] = {}
+            for outbox in outboxes():
+                sums[outbox.label] = sums.get(outbox.label, 0.0) + read(outbox.stats())
+            return sums
+
+        return by_label(summed)
 
     def dropped() -> list[Point]:
-        stats = [(outbox.name, outbox.stats().dropped) for outbox in outboxes()]
+        sums: dict[str, Counter[DropReason]] = {}
+        for outbox in outboxes():
+            sums.setdefault(outbox.label, Counter()).update(outbox.stats().dropped)
         # all reasons from the beginning: a rate does not see a series' first value
         return [
-            ((name, reason.value), counts.get(reason, 0)) for name, counts in stats for reason in DropReason
+            ((name, reason.value), counts[reason]) for name, counts in sums.items() for reason in DropReason
         ]
 
     return {

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from nopea.core.api.notify import DEFAULT_KINDS, NotificationKind, Severity
 from nopea.core.api.tenancy import LEAST, TenancyPolicy
 from nopea.core.notify.address import ReceiverAddress
+from nopea.core.notify.failures import HOLD_SECONDS
 from nopea.core.secret import Secret
 from nopea.logs import Format
 
@@ -25,6 +27,14 @@ class NotifySettings:
     json_urls: tuple[ReceiverAddress, ...] = ()
     secret: Secret = NO_SECRET
     slack_urls: tuple[ReceiverAddress, ...] = ()
+    teams_urls: tuple[ReceiverAddress, ...] = ()
+    discord_urls: tuple[ReceiverAddress, ...] = ()
+    alertmanager_urls: tuple[ReceiverAddress, ...] = ()
+    kinds: frozenset[NotificationKind] = DEFAULT_KINDS
+    severity: Severity = Severity.INFO
+    """The least that is sent to these addresses."""
+    after_seconds: float = HOLD_SECONDS
+    """How long what may end without a person must last to be reported."""
     per_minute: int = 30
     cluster: str = ""
     commit_status: bool = False

@@ -186,3 +186,38 @@ def test_a_commit_status_is_sent_to_the_git_server(site: Site) -> None:
         assert first.json["description"] == f"Applied 1 object at {good[:7]}."
         assert second.json["description"].startswith("NOPEA-M001 web.yaml")
         site.clear()
+
+
+def test_a_repository_has_receivers_of_its_own(site: Site, collector: Collector) -> None:
+    """They get what they asked for, at the address in a Secret of the namespace; a bad one is an Event."""
+    path = f"/team/{site.namespace}"
+    site.cluster.put(
+        site.place("v1 secrets", "team"),
+        {
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": "team", "namespace": site.namespace},
+            "stringData": {"url": collector.url(path)},
+        },
+    )  # fmt: skip
+    receivers = [
+        {"type": "webhook", "secretRef": {"name": "team"}, "events": ["deployment", "failure"]},
+        {"type": "slack", "secretRef": {"name": "missing"}},
+    ]
+    repo = site.sync("shop", web(colour="blue"), notify=receivers)
+
+    def sent(*kinds: str) -> None:
+        found = [post.json for post in collector.at(path)]
+        assert [one["kind"] for one in found] == list(kinds), found
+        assert {one["repository"]["namespace"] for one in found} == {site.namespace}
+
+    eventually(lambda: sent("deployment"))
+    repo.git.commit(BROKEN)
+    repo.sync_now()
+    eventually(lambda: sent("deployment", "failure"))
+
+    def told() -> None:
+        events = site.cluster.lab.run_kubectl("-n", site.namespace, "get", "events", "-o", "yaml")
+        assert "NotificationFailed" in events
+        assert f"Secret {site.namespace}/missing" in events
+
+    eventually(told)

@@ -30,17 +30,18 @@ class History:
     def __init__(self, **spec: Any) -> None:
         self.repository: Repository = repository(**spec)
         self.status = EMPTY
+        self.now = NOW
 
     def did(self, done: ReconcileReport) -> Transition:
         """Return the transition of a sync."""
-        return self._step(views.reported(self.status, done, now=NOW, retry_at=None), done)
+        return self._step(views.reported(self.status, done, now=self.now, retry_at=None), done)
 
     def healthy(self, status: str, message: str = "2 objects are healthy.") -> Transition:
         """Return the transition of a health check."""
         seen = HealthSummary(
             status=status, reason="Healthy" if status == "True" else "Unhealthy", message=message
         )
-        return self._step(with_health(self.status, seen, generation=1, now=NOW), None)
+        return self._step(with_health(self.status, seen, generation=1, now=self.now), None)
 
     def rolled_back_to(self, commit: str) -> Transition:
         """Return the transition of a sync that pins the repository to a commit, or unpins it without one."""
@@ -51,10 +52,12 @@ class History:
     def crashed(self) -> Transition:
         """Return the transition of a worker that keeps crashing."""
         why = problem(Code.WORKER_CRASHED, "The worker of this GitRepository keeps crashing: KeyError.")
-        return self._step(views.crashed(self.status, problem=why, generation=1, now=NOW), None)
+        return self._step(views.crashed(self.status, problem=why, generation=1, now=self.now), None)
 
     def _step(self, after: GitRepositoryStatus, done: ReconcileReport | None) -> Transition:
-        step = Transition(repository=self.repository, before=self.status, after=after, report=done, at=NOW)
+        step = Transition(
+            repository=self.repository, before=self.status, after=after, report=done, at=self.now
+        )
         self.status = after
         return step
 

@@ -28,7 +28,8 @@ class Remedy(enum.Enum):
 class Code(enum.StrEnum):
     """The error codes, which users depend on.
 
-    G = Git, M = manifests, R = rendering, K = Kubernetes, S = spec, P = process, W = webhooks.
+    G = Git, M = manifests, R = rendering, K = Kubernetes, S = spec, P = process, W = webhooks,
+    N = notifications.
     """
 
     GIT_UNREACHABLE = "NOPEA-G001"
@@ -132,6 +133,8 @@ class Code(enum.StrEnum):
     WEBHOOK_AMBIGUOUS_NAME = "NOPEA-W007"
     WEBHOOK_TOO_LARGE = "NOPEA-W008"
     WEBHOOK_TRY_AGAIN = "NOPEA-W009"
+
+    NOTIFY_RECEIVER = "NOPEA-N001"
 
     @property
     def reason(self) -> str:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 
 from nopea import log_events
 from nopea.core.api import names
+from nopea.core.api.repository import Repository
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.event_body import (
@@ -33,7 +34,7 @@ from nopea.kube.event_body import (
 from nopea.kube.pause import Backoff
 from nopea.logs import Log
 
-__all__ = ["EventRecorder", "Regarding"]
+__all__ = ["EventRecorder", "Regarding", "regarding"]
 
 log = Log(__name__)
 
@@ -68,6 +69,18 @@ class _Series:
     written_at: float
     count: int = 1
     written: int = 1
+
+
+def regarding(repository: Repository) -> Regarding:
+    """Return a GitRepository as the object of an Event."""
+    return Regarding(
+        api_version=names.API_VERSION,
+        kind=names.KIND,
+        namespace=repository.key.namespace,
+        name=repository.key.name,
+        uid=repository.uid,
+        resource_version=repository.resource_version,
+    )
 
 
 class EventRecorder:

@@ -44,10 +44,16 @@ class _Outcome:
 
 
 class Outbox:
-    """The queue of one sink. `name` is a label: short, one of few, not secret."""
+    """The queue of one sink. `name` is for the log; metrics sum up the queues with the same `label`.
 
-    def __init__(self, name: str, post: Post, *, policy: DeliveryPolicy | None = None) -> None:
+    Neither is secret; a label, by default the name, is one of few.
+    """
+
+    def __init__(
+        self, name: str, post: Post, *, policy: DeliveryPolicy | None = None, label: str = ""
+    ) -> None:
         self.name = name
+        self.label = label or name
         self._post = post
         self._policy = policy or DeliveryPolicy()
         self._sending: _Waiting | None = None

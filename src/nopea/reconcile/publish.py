@@ -30,7 +30,7 @@ from nopea.core.trigger import Trigger
 from nopea.ids import new_ulid
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
-from nopea.kube.events import EventRecorder, Regarding
+from nopea.kube.events import EventRecorder, Regarding, regarding
 from nopea.kube.kinds import repository_target
 from nopea.logs import Log
 from nopea.reconcile.request import ReconcileRequest
@@ -173,7 +173,7 @@ class Publisher:
         if await self._write(repository, state, status):
             self._tell(repository, state, before, status, None, at=now)
         self._events.record(
-            _regarding(repository), type="Warning", reason="WorkerCrashed", action="Sync", note=str(problem)
+            regarding(repository), type="Warning", reason="WorkerCrashed", action="Sync", note=str(problem)
         )
 
     async def _interrupted(
@@ -184,7 +184,7 @@ class Publisher:
         status = msgspec.structs.replace(status, inventory=report.inventory)
         await self._write(repository, state, status)
         self._events.record(
-            _regarding(repository), type="Normal", reason="Interrupted", action="Sync", note=note
+            regarding(repository), type="Normal", reason="Interrupted", action="Sync", note=note
         )
 
     def _tell(
@@ -210,7 +210,7 @@ class Publisher:
             if line.reason == "Orphaned":
                 log.write(log_events.objects_orphaned, repo=repository.key, note=line.note)
             self._events.record(
-                _regarding(repository), type=line.type, reason=line.reason, action=line.action, note=line.note
+                regarding(repository), type=line.type, reason=line.reason, action=line.action, note=line.note
             )
         for result, line in object_lines(step):
             if not self._repositories.covers(result.key.namespace):
@@ -227,7 +227,7 @@ class Publisher:
                 reason=line.reason,
                 action=line.action,
                 note=line.note,
-                related=_regarding(repository),
+                related=regarding(repository),
             )
         for listener in self._listeners:
             try:
@@ -242,7 +242,7 @@ class Publisher:
         for key, other in [one for one in report.contested if one not in state.contested][:MOST_OF_A_KIND]:
             note = f"{key} is also declared by the GitRepository {other}. This GitRepository keeps it."
             self._events.record(
-                _regarding(repository), type="Warning", reason="AlsoDeclared", action="Sync", note=note
+                regarding(repository), type="Warning", reason="AlsoDeclared", action="Sync", note=note
             )
         told = frozenset(report.contested)
         state.contested = told if report.result is Result.SYNCED else state.contested | told
@@ -270,17 +270,6 @@ class Publisher:
             return False
         state.status, state.written_at = status, asyncio.get_running_loop().time()
         return True
-
-
-def _regarding(repository: Repository) -> Regarding:
-    return Regarding(
-        api_version=names.API_VERSION,
-        kind=names.KIND,
-        namespace=repository.key.namespace,
-        name=repository.key.name,
-        uid=repository.uid,
-        resource_version=repository.resource_version,
-    )
 
 
 def _log_sync(repository: Repository, report: ReconcileReport, *, known: tuple[Problem, ...]) -> None:

@@ -12,6 +12,7 @@ from nopea.core.objects import PROTECTED_KINDS
 from nopea.core.plan import contention, prune
 from nopea.core.secret import MASK
 from nopea.core.status import events as eventview
+from nopea.notify import tenants
 from nopea.reconcile import publish
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -51,7 +52,9 @@ def test_the_mask_of_secrets_is_documented() -> None:
 
 def test_events_are_documented() -> None:
     """The table contains exactly the reasons of Events, with their types."""
-    source = "".join(Path(room.__file__ or "").read_text(encoding="utf-8") for room in (publish, eventview))
+    source = "".join(
+        Path(room.__file__ or "").read_text(encoding="utf-8") for room in (publish, eventview, tenants)
+    )
     sent = set(re.findall(r'type="(\w+)",\s+reason="(\w+)"', source))
     documented = {
         (row[1], row[0])

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.fakes.samples import problem, report
 from tests.fakes.transitions import History, edited, synced
 
+from nopea.core.api.notify import NotificationKind
+from nopea.core.notify.alerts import MAX_ALERTS
+from nopea.core.notify.failures import HOLD_SECONDS
 from nopea.core.notify.formats import SIGNATURE_HEADER, json_body
-from nopea.core.notify.notification import Notification, NotificationKind
+from nopea.core.notify.notification import Notification
+from nopea.core.notify.outages import GATHER_SECONDS, PERIOD_SECONDS
 from nopea.core.notify.rate_limit import MAX_WAITING, QUIET_SECONDS
-from nopea.core.notify.rules import FAILURES_BEFORE_NOTIFYING, notifications_of
+from nopea.core.notify.rules import notifications_of
 from nopea.core.problem import Code
-from nopea.core.status.report import Result
+from nopea.core.status.report import Outcome, Result
+from nopea.notify.tenants import MAX_RECEIVERS, MAX_RECEIVERS_OF_NAMESPACE
 from nopea.settings import NotifySettings
 
 TEXT = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text(encoding="utf-8")
@@ -30,6 +36,8 @@ def samples() -> dict[str, Notification]:
         world.did(synced(rivals="ConfigMap shop/web: changed back")),
         world.healthy("False"),
         world.rolled_back_to("d" * 40),
+        world.did(report(Result.FAILED, problems=[problem(Code.PRUNE_GUARD)])),
+        world.did(synced(replace(edited(), outcome=Outcome.CONFIGURED), id="01B")),
     ]
     return {str(notification.kind): notification for step in steps for notification in notifications_of(step)}
 
@@ -66,8 +74,12 @@ def test_every_kind_and_its_facts_are_documented() -> None:
 
 
 def test_limits_are_documented() -> None:
-    """The page contains the number of failures, the rate limit and the quiet time."""
-    assert f"after {FAILURES_BEFORE_NOTIFYING} failed syncs in a row" in TEXT
+    """The page contains the times, the bounds, the rate limit and the quiet time."""
+    assert f"{HOLD_SECONDS / 60:g} minutes (`--notify-after`)" in TEXT
+    assert f"after {GATHER_SECONDS:g} seconds if a Git server refused it" in TEXT
+    assert f"at most one in {PERIOD_SECONDS / 60:g} minutes" in TEXT
+    assert f"at most {MAX_RECEIVERS_OF_NAMESPACE} receivers, the process {MAX_RECEIVERS}" in TEXT
+    assert f"At most {MAX_ALERTS} alerts" in TEXT
     assert f"`--notify-per-minute` messages ({NotifySettings().per_minute})" in TEXT
     assert f"once in {QUIET_SECONDS / 60:g} minutes" in TEXT
     assert f"the {MAX_WAITING} that wait" in TEXT

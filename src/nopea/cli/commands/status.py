@@ -40,6 +40,7 @@ def command(*, cluster: ClusterChoice, everywhere: bool, output: str, follow: bo
 
     Exit codes: 0 nothing needs you, 1 something does, 2 wrong usage, 3 the cluster could not be read.
     """
+
     async def work(client: KubeClient, namespace: str) -> int:
         scope = "all" if everywhere else "default" if cluster.namespace is None else "one"
         if follow:

@@ -40,6 +40,7 @@ def command(*, cluster: ClusterChoice, everywhere: bool, port: int, browser: boo
 
     Exit codes: 0 ended by Ctrl+C, 2 wrong usage, 3 the cluster could not be read, or the port is in use.
     """
+
     async def work(client: KubeClient, namespace: str) -> int:
         return await _serve(
             client,

@@ -15,6 +15,7 @@ from nopea.core import duration
 from nopea.core.api.helm import Helm
 from nopea.core.api.kustomize import Kustomize
 from nopea.core.api.model import Model
+from nopea.core.api.notify import NotifyReceiver
 from nopea.core.api.references import Name, SecretReference, ValuesReference
 from nopea.core.api.rules import (
     GRACE_RULES,
@@ -366,3 +367,7 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         Meta(description="Timeout of one Git operation.", extra_json_schema={RULES: TIMEOUT_RULES}),
     ] = "5m"
     webhook: Annotated[Webhook, Meta(description="Webhook that triggers a sync after a push.")] | None = None
+    notify: Annotated[
+        tuple[NotifyReceiver, ...],
+        Meta(max_length=8, description="Who is notified of what happens to this GitRepository."),
+    ] = ()

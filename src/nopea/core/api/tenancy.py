@@ -148,6 +148,19 @@ def proxy_violation(proxy: Proxy, policy: TenancyPolicy) -> Problem | None:
     return _host_violation("The Secret in spec.proxySecretRef", proxy.address, policy)
 
 
+def receiver_violation(what: str, url: str, policy: TenancyPolicy, *, is_secret: bool) -> Problem | None:
+    """Return what the process does not allow about the address of a receiver; None to go ahead.
+
+    `is_secret` says that whoever reads the request could send messages too.
+    """
+    if is_secret and url.lower().startswith("http:") and not policy.allow_http_credentials:
+        return _not_allowed(
+            f"{what} would be sent over plain http, where anybody can read it.",
+            "Use an https URL, or run Nopea with --allow-http-credentials.",
+        )
+    return _host_violation(what, url, policy)
+
+
 NO_CREDENTIALS = "Nopea fetches remote bases without credentials: commit the files of a private one."
 
 

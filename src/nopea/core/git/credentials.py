@@ -33,7 +33,7 @@ def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Cred
             f"Create a Secret of the type Opaque with these keys: {_KEYS}.",
         )
     try:
-        values = _values(secret)
+        values = values_of(secret)
         texts = {
             key: values.get(key, b"").decode()
             for key in ("username", "known_hosts", "ca.crt")
@@ -111,7 +111,7 @@ def parse_proxy(secret: Mapping[str, Any], *, name: str) -> Proxy | Problem:
             "Create a Secret of the type Opaque with the key address, and username and password if needed.",
         )
     try:
-        values = _values(secret)
+        values = values_of(secret)
         address = values.get("address", b"").decode().strip().rstrip("/")
         username = values.get("username", b"").decode().strip()
     except (binascii.Error, UnicodeDecodeError, ValueError, TypeError):
@@ -154,7 +154,8 @@ def _problem(name: str, message: str, hint: str) -> Problem:
     return Problem(code=Code.GIT_SECRET_INVALID, message=f"Secret {name}: {message}", hint=hint)
 
 
-def _values(secret: Mapping[str, Any]) -> dict[str, bytes]:
+def values_of(secret: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the values of a Secret. Raises ValueError or TypeError if they are not valid base64."""
     data = secret.get("data") or {}
     return {key: base64.b64decode(value, validate=True) for key, value in data.items() if value is not None}
 

@@ -1,6 +1,6 @@
 """The status of a commit at its Git server: the state, the address and the words. Pure; sends nothing.
 
-Only final states are reported: the commit is applied, or it cannot be applied.
+The commit is applied, it cannot be applied, or it waits: for what may end without a person, or for health.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
+from nopea.core.api.conditions import HEALTHY, find
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.drift.mask import plain_line
 from nopea.core.git.source import Credentials
+from nopea.core.notify.failures import HOLD_SECONDS, seconds_of
 from nopea.core.notify.rate_limit import AlertState
-from nopea.core.notify.rules import FAILURES_BEFORE_NOTIFYING
 from nopea.core.objects import RepoKey
 from nopea.core.secret import Secret
 from nopea.core.status.conditions import report_line
@@ -33,6 +34,7 @@ _GRANTS: Final = {
     Provider.GITLAB: "Use a project access token with the scope `api` and the role Developer",
     Provider.GITEA: "Use a token with the permission `repository: write`",
 }
+_GITLAB_STATES: Final = {"success": "success", "pending": "pending"}
 _SSH_HOSTS: Final = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
 """Hosts that serve SSH on port 443 for another host."""
 
@@ -40,11 +42,13 @@ _SSH_HOSTS: Final = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitla
 class State(enum.StrEnum):
     """The result for a commit."""
 
+    PENDING = "pending"
+    """It is tried again, or its objects are not healthy yet and the spec waits for that."""
     SUCCESS = "success"
     FAILURE = "failure"
     """Somebody must correct the commit."""
     ERROR = "error"
-    """It failed repeatedly, for reasons that may go away."""
+    """It has failed for a while, for reasons that may go away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +103,9 @@ class StatusRequest:
 def commit_status(transition: Transition) -> CommitStatus | None:
     """Return the status to report; None without a change, a commit or a known server."""
     spec = transition.repository.spec
-    commit = transition.report.commit if transition.report else None
+    commit = _commit(transition)
     result = _state(transition)
-    if result is None or commit is None or not isinstance(spec, GitRepositorySpec):
+    if result is None or not commit or not isinstance(spec, GitRepositorySpec):
         return None
     place = _locate(spec.url)
     provider = provider_of(spec)
@@ -114,19 +118,29 @@ def commit_status(transition: Transition) -> CommitStatus | None:
         provider=provider,
         server=place[0],
         path=place[1],
-        commit=commit.id,
+        commit=commit,
         state=state,
         description=plain_line(description, *transition.hidden, limit=MAX_DESCRIPTION),
     )
 
 
+def _commit(transition: Transition) -> str:
+    if transition.report is not None:
+        return transition.report.commit.id if transition.report.commit else ""
+    return transition.after.last_applied_commit or ""
+
+
 def _state(transition: Transition) -> tuple[State, str] | None:
     report = transition.report
-    if report is None or report.commit is None:
+    if report is None:
+        return _state_of_health(transition)
+    if report.commit is None:
         return None
     if report.result is Result.SYNCED:
         has_changed = transition.is_reportable or transition.before.failures > 0
-        return (State.SUCCESS, report_line(report)) if has_changed else None
+        if not has_changed:
+            return None
+        return _waits_for_health(transition) or (State.SUCCESS, report_line(report))
     if report.result is not Result.FAILED:
         return None
     codes = ((problem, problem.code) for problem in report.problems)
@@ -140,7 +154,29 @@ def _state(transition: Transition) -> tuple[State, str] | None:
     text = f"{plain_line(text, *transition.hidden, limit=MAX_DESCRIPTION - len(more))}{more}"
     if not first.code.transient:
         return State.FAILURE, text
-    return (State.ERROR, text) if transition.after.failures >= FAILURES_BEFORE_NOTIFYING else None
+    has_lasted = seconds_of(transition.after, at=transition.at) >= HOLD_SECONDS
+    return (State.ERROR if has_lasted else State.PENDING), text
+
+
+def _waits_for_health(transition: Transition) -> tuple[State, str] | None:
+    """Return the state of a commit that is applied, while the spec waits for objects that are not healthy."""
+    if not transition.repository.waits_for_health:
+        return None
+    healthy = find(transition.after.conditions, HEALTHY)
+    if healthy is None or healthy.status == "True":
+        return None
+    return (State.FAILURE if healthy.status == "False" else State.PENDING), healthy.message
+
+
+def _state_of_health(transition: Transition) -> tuple[State, str] | None:
+    """Return the state after a mere change of health; it matters only if the spec waits for it."""
+    before, after = (find(status.conditions, HEALTHY) for status in (transition.before, transition.after))
+    is_applied = not transition.after.failures and not transition.after.errors
+    if not transition.repository.waits_for_health or after is None or not is_applied:
+        return None
+    if before is not None and before.status == after.status:
+        return None
+    return _waits_for_health(transition) or (State.SUCCESS, after.message)
 
 
 def provider_of(spec: GitRepositorySpec) -> Provider | None:
@@ -162,7 +198,7 @@ def request_of(status: CommitStatus, *, context: str, target_url: str) -> Status
     """Return the provider's request. `target_url`, if any, is the link of the status."""
     sha = quote(status.commit, safe="")
     if status.provider is Provider.GITLAB:
-        state = {State.SUCCESS: "success"}.get(status.state, "failed")
+        state = _GITLAB_STATES.get(status.state, "failed")
         query = {"state": state, "name": context, "description": status.description}
         if target_url:
             query["target_url"] = target_url

@@ -6,12 +6,12 @@ is sent.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from nopea.core.api.notify import NotificationKind, Severity
 from nopea.core.drift.mask import plain_line
 from nopea.core.notify.rate_limit import AlertState
 from nopea.core.objects import RepoKey
@@ -20,27 +20,10 @@ from nopea.core.secret import Secret
 MAX_LINES: Final = 24
 MAX_LINE: Final = 512
 MAX_TITLE: Final = 200
+MAX_REPOSITORIES: Final = 50
 _MAX_ITEMS: Final = 50
 _MAX_DEPTH: Final = 6
-
-
-class NotificationKind(enum.StrEnum):
-    """The subject of a notification."""
-
-    DRIFT = "drift"
-    FAILURE = "failure"
-    RECOVERY = "recovery"
-    HEALTH = "health"
-    CONTENTION = "contention"
-    ROLLBACK = "rollback"
-
-
-class Severity(enum.StrEnum):
-    """The urgency: act, look, or for information."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
+_OF_SYNCS: Final = (NotificationKind.FAILURE, NotificationKind.RECOVERY, NotificationKind.PRUNE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +64,26 @@ class Notification:
     facts: Mapping[str, Any]
     fingerprint: str
     alert_state: AlertState = AlertState.EVENT
+    ends: Severity | None = None
+    """The severity of what is over, if it is about an end."""
+    cause: str = ""
+    """Why repositories fail, if `outages.py` tells of them together."""
+    others: tuple[RepoKey, ...] = ()
+    """The other repositories with this cause, fewer than `MAX_REPOSITORIES`."""
+    shared_namespace: str | None = None
+    """Whose the message is, if not the namespace's of `repository`; empty: nobody's alone."""
 
     @property
     def namespace(self) -> str:
-        """The namespace of the repository."""
-        return self.repository.namespace
+        """The namespace of the repository; empty for a cause that namespaces share."""
+        return self.repository.namespace if self.shared_namespace is None else self.shared_namespace
 
     @property
     def subject(self) -> str:
-        """One aspect of one repository; the latest notification of a subject replaces the one that waits."""
-        aspect = "sync" if self.kind in (NotificationKind.FAILURE, NotificationKind.RECOVERY) else self.kind
+        """A cause, or an aspect of the repository; its latest notification replaces the one that waits."""
+        if self.cause:
+            return f"cause {self.cause}"
+        aspect = "sync" if self.kind in _OF_SYNCS else self.kind
         return f"{self.repository} {aspect}"
 
     @property

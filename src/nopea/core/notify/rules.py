@@ -1,63 +1,47 @@
-"""Which notifications a transition causes: drift, failures, recoveries, health, contention, rollbacks.
+"""Which notifications a transition causes at once. Pure.
 
-Pure. Only the statuses before and after are compared, so each change is reported once, also across restarts,
-and retries report nothing.
+The statuses before and after are compared, so each change is reported once, also across restarts, and retries
+report nothing. Failures that may end without a person are left to `outages.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
-from nopea.core.api.conditions import CONTENDED, HEALTHY, READY, find
-from nopea.core.api.entries import DriftEntry, FieldChange, StatusError
-from nopea.core.api.repository import ref_of
+from nopea.core.api.conditions import CONTENDED, HEALTHY, find
+from nopea.core.api.entries import DriftEntry, FieldChange
+from nopea.core.api.notify import NotificationKind, Severity
 from nopea.core.api.spec import GitRepositorySpec, HealPolicy
-from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.drift.find import who
 from nopea.core.git.source import SHORT_COMMIT
-from nopea.core.notify.notification import (
-    CodeText,
-    CommitFacts,
-    Line,
-    Notification,
-    NotificationKind,
-    Severity,
-    make_notification,
-)
+from nopea.core.notify.about import about, more_than
+from nopea.core.notify.failures import failure_at_once, recovery
+from nopea.core.notify.notification import CodeText, Line, Notification
 from nopea.core.notify.rate_limit import AlertState
 from nopea.core.plan.model import Reason
-from nopea.core.problem import Code as ProblemCode
-from nopea.core.secret import mask_url
+from nopea.core.status.report import ObjectResult, Outcome
 from nopea.core.status.rollback import pinned_note, released_note
 from nopea.core.status.transition import Transition
-
-FAILURES_BEFORE_NOTIFYING: Final = 3
-"""This many syncs in a row must fail before a transient problem is reported."""
 
 _MAX_OBJECTS: Final = 5
 _MAX_FIELDS: Final = 3
 _LEFT: Final = f"left: {Reason.POLICY}"
-_TRANSIENT: Final = frozenset(code.value for code in ProblemCode if code.transient)
 
 
 def notifications_of(transition: Transition) -> tuple[Notification, ...]:
     """Return the notifications of a transition, in a fixed order."""
     candidates = (
         _drift(transition),
-        _failure(transition),
-        _recovery(transition),
+        failure_at_once(transition),
+        recovery(transition),
         _health(transition),
         _contention(transition),
         _rollback(transition),
+        _deployment(transition),
+        _healing(transition),
     )
     return tuple(notification for notification in candidates if notification is not None)
-
-
-def reported_codes(status: GitRepositoryStatus) -> frozenset[str]:
-    """Return the codes of a status that have been reported: transient ones only after repeated failures."""
-    codes = {error.code for error in status.errors}
-    return frozenset(codes if status.failures >= FAILURES_BEFORE_NOTIFYING else codes - _TRANSIENT)
 
 
 # drift
@@ -76,7 +60,7 @@ def _drift(transition: Transition) -> Notification | None:
     key = transition.repository.key
     lines = [line for drift in new[:_MAX_OBJECTS] for line in _drift_lines(drift)]
     if len(new) > _MAX_OBJECTS:
-        lines.append((f"and {_more(new, _MAX_OBJECTS, 'object')}",))
+        lines.append((f"and {more_than(new, _MAX_OBJECTS, 'object')}",))
     command = CodeText(f"nopea heal {key.name} --namespace {key.namespace}")
     lines.append(("Not healed because of healPolicy: notify. To heal it: ", command))
     subject = str(new[0].object) if len(new) == 1 else f"{len(new)} objects"
@@ -84,7 +68,7 @@ def _drift(transition: Transition) -> Notification | None:
         "drifts": [_drift_facts(drift) for drift in new],
         "driftedCount": transition.after.drifted_count or 0,
     }
-    return _notification(
+    return about(
         transition,
         kind=NotificationKind.DRIFT,
         severity=Severity.WARNING,
@@ -122,7 +106,7 @@ def _drift_lines(drift: DriftEntry) -> Iterable[Line]:
     for field in drift.fields[:_MAX_FIELDS]:
         yield "• ", CodeText(field.path), _how(field)
     if len(drift.fields) > _MAX_FIELDS:
-        yield (f"• and {_more(drift.fields, _MAX_FIELDS, 'field')}",)
+        yield (f"• and {more_than(drift.fields, _MAX_FIELDS, 'field')}",)
 
 
 def _how(field: FieldChange) -> str:
@@ -146,98 +130,6 @@ def _drift_facts(drift: DriftEntry) -> dict[str, Any]:
     }
 
 
-def _more(items: Sequence[Any], shown: int, noun: str) -> str:
-    count = len(items) - shown
-    return f"{count} more {noun}{'s' * (count != 1)}"
-
-
-# failures and recovery
-
-
-def _failure(transition: Transition) -> Notification | None:
-    new = reported_codes(transition.after) - reported_codes(transition.before)
-    if not new:
-        return None
-    errors = sorted(transition.after.errors, key=lambda error: error.code not in new)  # the new ones first
-    lines = [line for error in errors[:_MAX_OBJECTS] for line in _error_lines(error)]
-    if len(errors) > _MAX_OBJECTS:
-        lines.append((f"and {_more(errors, _MAX_OBJECTS, 'problem')}",))
-    lines.append(_outlook(transition.after, errors))
-    reason = _reason(errors[0].code)
-    facts = {
-        "failures": transition.after.failures,
-        "transient": all(error.code in _TRANSIENT for error in errors),
-        "lastAppliedCommit": transition.after.last_applied_commit,
-        "problems": [_error_facts(error) for error in errors],
-    }
-    return _notification(
-        transition,
-        kind=NotificationKind.FAILURE,
-        severity=Severity.ERROR,
-        title=f"sync failed ({reason})",
-        lines=lines,
-        facts=facts,
-        fingerprint=f"failed: {sorted(new)}",
-        alert_state=AlertState.FIRING,
-    )
-
-
-def _error_lines(error: StatusError) -> Iterable[Line]:
-    where = " ".join(str(part) for part in (error.source, error.object) if part)
-    place: Line = (" ", CodeText(where)) if where else ()
-    yield CodeText(error.code), *place, f": {error.message}"
-    if error.hint:
-        yield (f"→ {error.hint}",)
-
-
-def _outlook(status: GitRepositoryStatus, errors: Sequence[StatusError]) -> Line:
-    """Return what runs meanwhile, and whether somebody must act."""
-    applied = status.last_applied_commit
-    runs: Line = ("Still applied: ", CodeText(applied[:SHORT_COMMIT]), ". ") if applied else ()
-    if all(error.code in _TRANSIENT for error in errors):
-        return *runs, f"{status.failures} syncs in a row have failed. Nopea keeps trying."
-    return *runs, "Somebody must correct this. Nopea keeps trying."
-
-
-def _error_facts(error: StatusError) -> dict[str, Any]:
-    return {
-        "code": error.code,
-        "reason": _reason(error.code),
-        "message": error.message,
-        "hint": error.hint,
-        "object": str(error.object) if error.object else None,
-        "source": error.source,
-    }
-
-
-def _reason(code: str) -> str:
-    try:
-        return ProblemCode(code).reason
-    except ValueError:  # a status that another version wrote
-        return code
-
-
-def _recovery(transition: Transition) -> Notification | None:
-    before, after = transition.before, transition.after
-    if after.failures or after.errors or not (before.errors or before.failures):
-        return None
-    ready = find(after.conditions, READY)
-    message = ready.message if ready else ""
-    count = before.failures
-    attempts = f" Recovered after {count} failed attempt{'' if count == 1 else 's'}." if count else ""
-    codes = sorted({error.code for error in before.errors})
-    return _notification(
-        transition,
-        kind=NotificationKind.RECOVERY,
-        severity=Severity.INFO,
-        title="sync works again",
-        lines=[(f"{message}{attempts}",)],
-        facts={"failures": before.failures, "codes": codes, "summary": message},
-        fingerprint="recovered",
-        alert_state=AlertState.RESOLVED if reported_codes(before) else AlertState.RESOLVED_IF_FIRING,
-    )
-
-
 # health, contention, rollback
 
 
@@ -248,7 +140,7 @@ def _health(transition: Transition) -> Notification | None:
         return None
     facts = {"healthy": after.status == "True", "reason": after.reason, "message": after.message}
     if after.status == "False":
-        return _notification(
+        return about(
             transition,
             kind=NotificationKind.HEALTH,
             severity=Severity.WARNING,
@@ -258,10 +150,11 @@ def _health(transition: Transition) -> Notification | None:
             fingerprint=f"unhealthy: {after.message}",
             alert_state=AlertState.FIRING,
         )
-    return _notification(
+    return about(
         transition,
         kind=NotificationKind.HEALTH,
         severity=Severity.INFO,
+        ends=Severity.WARNING,
         title="all objects are healthy again",
         lines=[(after.message,)],
         facts=facts,
@@ -274,7 +167,7 @@ def _contention(transition: Transition) -> Notification | None:
     before, after = (find(status.conditions, CONTENDED) for status in (transition.before, transition.after))
     if after is None or after.status != "True" or (before is not None and before.status == "True"):
         return None
-    return _notification(
+    return about(
         transition,
         kind=NotificationKind.CONTENTION,
         severity=Severity.WARNING,
@@ -298,10 +191,11 @@ def _rollback(transition: Transition) -> Notification | None:
         return None
     commit = transition.repository.rollback_to
     title = f"rolled back to {commit[:SHORT_COMMIT]}" if held else f"follows {follows} again"
-    return _notification(
+    return about(
         transition,
         kind=NotificationKind.ROLLBACK,
         severity=Severity.WARNING if held else Severity.INFO,
+        ends=None if held else Severity.WARNING,
         title=title,
         lines=[(f"{note[:1].upper()}{note[1:]}.",)],
         facts={"rolledBack": bool(held), "commit": commit or None, "message": note},
@@ -310,31 +204,83 @@ def _rollback(transition: Transition) -> Notification | None:
     )
 
 
-def _notification(transition: Transition, *, title: str, **rest: Any) -> Notification:
-    repository = transition.repository
-    spec = repository.spec if isinstance(repository.spec, GitRepositorySpec) else None
-    return make_notification(
-        hidden=transition.hidden,
-        title=f"{repository.key}: {title}",
-        repository=repository.key,
-        url=mask_url(spec.url) if spec else "",
-        ref=str(ref_of(spec)) if spec else "",
-        commit=_commit(transition),
-        at=transition.at,
-        **rest,
-    )
+# deployments, healed drift
 
 
-def _commit(transition: Transition) -> CommitFacts | None:
-    """Return the commit of the sync; None if Git did not deliver one."""
-    if transition.report is not None:
-        commit = transition.report.commit
-        return CommitFacts(id=commit.id, message=commit.message, author=commit.author) if commit else None
-    status = transition.after
-    if not status.last_attempted_commit:
+def _deployment(transition: Transition) -> Notification | None:
+    """Report that a new commit was applied in full and changed something."""
+    report = transition.report
+    deployed = transition.after.last_deployment
+    if report is None or report.commit is None or deployed in (None, transition.before.last_deployment):
         return None
-    return CommitFacts(
-        id=status.last_attempted_commit,
-        message=status.last_commit_message or "",
-        author=status.last_commit_author or "",
+    counts = {
+        "created": report.count(Outcome.CREATED),
+        "changed": report.count(Outcome.CONFIGURED),
+        "pruned": report.count(Outcome.PRUNED),
+    }
+    what = ", ".join(
+        f"{count} {word}"
+        for word, count in zip(("created", "changed", "deleted"), counts.values(), strict=True)
+        if count
     )
+    previous = transition.before.last_applied_commit
+    before: Line = (" Before: ", CodeText(previous[:SHORT_COMMIT]), ".") if previous else ()
+    return about(
+        transition,
+        kind=NotificationKind.DEPLOYMENT,
+        severity=Severity.INFO,
+        title=f"deployed {report.commit.id[:SHORT_COMMIT]}",
+        lines=[(f"Objects: {what or 'none changed by this sync'}.", *before)],
+        facts={**counts, "previousCommit": previous},
+        fingerprint=f"deployed {report.commit.id} {deployed}",
+    )
+
+
+def _healing(transition: Transition) -> Notification | None:
+    """Report drift that was found and reverted."""
+    report = transition.report
+    healed = [result for result in report.objects if result.healed] if report else []
+    if not healed:
+        return None
+    lines: list[Line] = [_healed_line(result) for result in healed[:_MAX_OBJECTS]]
+    if len(healed) > _MAX_OBJECTS:
+        lines.append((f"and {more_than(healed, _MAX_OBJECTS, 'object')}",))
+    facts = [_healed_facts(result) for result in healed]
+    return about(
+        transition,
+        kind=NotificationKind.HEALING,
+        severity=Severity.INFO,
+        title=f"{healed[0].key if len(healed) == 1 else f'{len(healed)} objects'} "
+        f"{'was' if len(healed) == 1 else 'were'} reverted to Git",
+        lines=lines,
+        facts={"healedCount": len(healed), "healed": facts},
+        fingerprint=f"healed {facts}",
+    )
+
+
+def _healed_line(result: ObjectResult) -> Line:
+    facts = _healed_facts(result)
+    if facts["deleted"]:
+        return CodeText(facts["object"]), " was deleted, and created again."
+    shown: list[str | CodeText] = []
+    for path in facts["fields"][:_MAX_FIELDS]:
+        shown += [", " if shown else " ", CodeText(path)]
+    more = (
+        f" and {more_than(facts['fields'], _MAX_FIELDS, 'field')}"
+        if len(facts["fields"]) > _MAX_FIELDS
+        else ""
+    )
+    by: Line = (" by ", CodeText(facts["manager"])) if facts["manager"] else ()
+    return CodeText(facts["object"]), *shown, f"{more}, changed", *by
+
+
+def _healed_facts(result: ObjectResult) -> dict[str, Any]:
+    drift = result.seen.drift if result.seen else None
+    owner = drift.attributed if drift else None
+    fields = drift.fields if drift else ()
+    return {
+        "object": str(result.key),
+        "manager": owner.manager if owner else None,
+        "deleted": any(not field.keys for field in fields),
+        "fields": [field.path for field in fields if field.keys],
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,6 +12,7 @@ from tests.fakes.transitions import History, synced
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.git.source import Credentials
+from nopea.core.health.condition import HealthSummary
 from nopea.core.notify.commit_status import (
     CommitStatus,
     State,
@@ -20,8 +22,8 @@ from nopea.core.notify.commit_status import (
     provider_of,
     request_of,
 )
+from nopea.core.notify.failures import HOLD_SECONDS
 from nopea.core.notify.rate_limit import AlertState
-from nopea.core.notify.rules import FAILURES_BEFORE_NOTIFYING
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
 from nopea.core.status.report import Outcome, ReconcileReport, Result
@@ -35,10 +37,10 @@ def failed(*codes: Code) -> ReconcileReport:
     return report(Result.FAILED, problems=[problem(code, source="deploy/web.yaml:14") for code in codes])
 
 
-def world(url: str = "https://github.com/acme/shop.git", provider: str = "") -> History:
+def world(url: str = "https://github.com/acme/shop.git", provider: str = "", **spec: object) -> History:
     """Return a repository with this URL."""
     webhook = {"webhook": {"secretRef": {"name": "hook"}, "provider": provider}} if provider else {}
-    return History(url=url, **webhook)
+    return History(url=url, **webhook, **spec)
 
 
 def status_at(url: str, provider: str = "") -> CommitStatus | None:
@@ -82,12 +84,33 @@ def test_a_problem_that_a_user_must_correct_is_a_failure() -> None:
 
 
 def test_a_lasting_transient_problem_is_an_error() -> None:
-    """A transient problem is sent only after several failures, so the status does not flap."""
+    """Until it has lasted for a while, the commit is pending: it is tried again."""
     repo = world()
-    found = [commit_status(repo.did(failed(Code.API_UNREACHABLE))) for _ in range(FAILURES_BEFORE_NOTIFYING)]
-    assert found[:-1] == [None] * (FAILURES_BEFORE_NOTIFYING - 1)
-    assert found[-1] is not None
-    assert found[-1].state is State.ERROR
+    first = commit_status(repo.did(failed(Code.API_UNREACHABLE)))
+    repo.now += timedelta(seconds=HOLD_SECONDS)
+    last = commit_status(repo.did(failed(Code.API_UNREACHABLE)))
+    assert (first and first.state, last and last.state) == (State.PENDING, State.ERROR)
+
+
+def test_a_commit_is_pending_until_its_objects_are_healthy() -> None:
+    """With `spec.wait`, success means that the objects are healthy, and failure that they are not."""
+    repo = world(wait=True)
+    rollout = HealthSummary(status="Unknown", reason="Progressing", message="0 of 2 Pods are ready.")
+    states = [
+        commit_status(repo.did(synced(result_of("web", Outcome.CREATED), health=rollout))),
+        commit_status(repo.healthy("False", "Deployment shop/web: CrashLoopBackOff")),
+        commit_status(repo.healthy("True")),
+        commit_status(repo.healthy("True", "3 objects are healthy.")),
+    ]
+    assert [each and (each.state, each.commit[:7]) for each in states] == [
+        (State.PENDING, "c0ffee0"),
+        (State.FAILURE, "c0ffee0"),
+        (State.SUCCESS, "c0ffee0"),
+        None,
+    ]
+    without = world()
+    without.did(synced())
+    assert commit_status(without.healthy("False")) is None
 
 
 def test_a_problem_with_the_git_server_is_not_sent() -> None:
@@ -178,8 +201,8 @@ def test_the_urls_of_gitlab(url: str, provider: str, start: str) -> None:
 def test_gitlab_has_one_state_for_failures(code: Code) -> None:
     """GitLab has the state `failed` instead of `failure` and `error`."""
     repo = world("https://gitlab.com/acme/shop")
-    for _ in range(FAILURES_BEFORE_NOTIFYING - 1):
-        repo.did(failed(Code.API_BUSY))
+    repo.did(failed(Code.API_BUSY))
+    repo.now += timedelta(seconds=HOLD_SECONDS)
     status = commit_status(repo.did(failed(code)))
     assert status is not None
     query = urlsplit(request_of(status, context="c", target_url="").url).query

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from tests.fakes.samples import problem, report
 from tests.fakes.transitions import History, edited, synced
 
-from nopea.core.notify.formats import SLACK_TEXT, json_body, notification_id, signature, slack_body
+from nopea.core.notify.formats import (
+    SLACK_TEXT,
+    discord_body,
+    json_body,
+    notification_id,
+    signature,
+    slack_body,
+    teams_body,
+)
 from nopea.core.notify.notification import Notification
 from nopea.core.notify.rules import notifications_of
 from nopea.core.objects import ObjectKey
@@ -48,6 +56,7 @@ def test_the_json_has_the_documented_fields() -> None:
             "namespace": "shop", "name": "api", "url": "https://git.acme.example/shop/api.git",
             "ref": "branch main",
         },
+        "repositories": ["shop/api"],
         "commit": {"id": "c0ffee0" + "0" * 33, "message": "Raise the replicas", "author": "Deploy Bot"},
     }  # fmt: skip
     assert len(found["id"]) == 32
@@ -57,7 +66,7 @@ def test_the_json_has_the_documented_fields() -> None:
 def test_unknown_fields_are_null() -> None:
     """Every field is in every message."""
     world = History()
-    done = report(Result.FAILED, problems=[problem(Code.GIT_NOT_FOUND)], commit=None)
+    done = report(Result.FAILED, problems=[problem(Code.SPEC_INVALID)], commit=None)
     (notification,) = notifications_of(world.did(done))
     found = json.loads(json_body(notification, held_back=0, cluster=""))
     assert (found["commit"], found["cluster"], found["heldBack"]) == (None, None, 0)
@@ -138,3 +147,45 @@ def test_a_secrets_value_is_in_no_message(before: str, after: str, whole: bool) 
     for value in (before, after, old, new):
         assert value.encode() not in sent
     assert b"Secret shop/key" in sent
+
+
+def test_the_parts_of_a_discord_message() -> None:
+    """An embed, as Discord's Execute Webhook takes it: bounded, and it mentions nobody."""
+    message = json.loads(
+        discord_body(drift(manager="@everyone [log in](https://evil.example)"), held_back=2, cluster="c")
+    )
+    (embed,) = message["embeds"]
+    assert message["allowed_mentions"] == {"parse": []}
+    assert embed["title"].startswith("shop/api: ConfigMap shop/web was changed by @everyone \\[log in\\]\\(")
+    assert embed["description"].splitlines()[1:] == [
+        "• `.data.greeting`",
+        "Not healed because of healPolicy: notify. To heal it: `nopea heal api --namespace shop`",
+        "and 2 more were held back",
+    ]
+    assert (embed["color"], embed["timestamp"]) == (0xDE9E31, "2026-11-24T05:00:00Z")
+    assert embed["footer"]["text"].startswith("c · branch main @ c0ffee0")
+
+
+def test_the_parts_of_a_teams_message() -> None:
+    """An Adaptive Card in an attachment, as Workflows take it, with a block for each line."""
+    message = json.loads(teams_body(drift(manager="[log in](https://evil.example)"), held_back=0, cluster=""))
+    (attachment,) = message["attachments"]
+    assert message["type"] == "message"
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    card = attachment["content"]
+    assert (card["type"], card["version"]) == ("AdaptiveCard", "1.4")
+    assert {block["type"] for block in card["body"]} == {"TextBlock"}
+    assert card["body"][0]["color"] == "Warning"
+    assert "\\[log in\\]\\(https://evil.example\\)" in card["body"][0]["text"]
+    assert "• .data.greeting" in [block["text"] for block in card["body"]]
+
+
+@given(st.lists(st.text(min_size=1, max_size=2000), min_size=1, max_size=30))
+def test_cards_and_embeds_are_bounded(texts: list[str]) -> None:
+    """Discord refuses embeds of more than 6000 characters, Teams messages of more than 28 KB."""
+    world = History()
+    problems = [problem(Code.FORBIDDEN, text) for text in texts]
+    (notification,) = notifications_of(world.did(report(Result.FAILED, problems=problems)))
+    (embed,) = json.loads(discord_body(notification, held_back=5, cluster="c" * 100))["embeds"]
+    assert len(embed["title"]) + len(embed["description"]) + len(embed["footer"]["text"]) <= 6000
+    assert len(teams_body(notification, held_back=5, cluster="c" * 100)) <= 28 * 1024

@@ -8,13 +8,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nopea.core.api.notify import NotificationKind, Severity
 from nopea.core.notify.notification import (
     MAX_LINES,
     CodeText,
     CommitFacts,
     Notification,
-    NotificationKind,
-    Severity,
     make_notification,
     plain,
 )

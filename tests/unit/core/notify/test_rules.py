@@ -8,9 +8,10 @@ import pytest
 from tests.fakes.samples import problem, report, result_of
 from tests.fakes.transitions import History, edited, synced
 
-from nopea.core.notify.notification import Notification, NotificationKind, Severity, plain
+from nopea.core.api.notify import DEFAULT_KINDS, NotificationKind, Severity
+from nopea.core.notify.notification import Notification, plain
 from nopea.core.notify.rate_limit import AlertState
-from nopea.core.notify.rules import FAILURES_BEFORE_NOTIFYING, notifications_of
+from nopea.core.notify.rules import notifications_of
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
@@ -25,7 +26,7 @@ def failed(*codes: Code, message: str = "it is wrong") -> ReconcileReport:
 
 def one(step: Transition) -> Notification:
     """Return the only notification of a transition."""
-    (found,) = notifications_of(step)
+    (found,) = (each for each in notifications_of(step) if each.kind in DEFAULT_KINDS)
     return found
 
 
@@ -36,7 +37,7 @@ def text(notification: Notification) -> str:
 
 def kinds(step: Transition) -> list[NotificationKind]:
     """Return the kinds of a transition's notifications."""
-    return [notification.kind for notification in notifications_of(step)]
+    return [each.kind for each in notifications_of(step) if each.kind in DEFAULT_KINDS]
 
 
 # Drift
@@ -124,12 +125,39 @@ def test_a_failure_is_sent_once() -> None:
     assert another.title == "shop/api: sync failed (Forbidden)"
 
 
-def test_a_transient_failure_is_sent_if_it_lasts() -> None:
-    """A short outage of a server causes no notification."""
+def test_a_transient_failure_is_left_to_the_outages() -> None:
+    """Neither it nor what comes from a Git server is sent at once; `test_outages.py` has them."""
     world = History()
     world.did(synced())
-    sent = [kinds(world.did(failed(Code.GIT_UNREACHABLE))) for _ in range(FAILURES_BEFORE_NOTIFYING + 2)]
-    assert sent == [[]] * (FAILURES_BEFORE_NOTIFYING - 1) + [[NotificationKind.FAILURE], [], []]
+    assert kinds(world.did(failed(Code.GIT_UNREACHABLE))) == []
+    assert kinds(world.did(failed(Code.GIT_AUTHENTICATION))) == []
+
+
+def test_a_prune_that_waits_is_of_a_kind_of_its_own() -> None:
+    """It waits for a person and is no error."""
+    found = one(History().did(failed(Code.PRUNE_GUARD)))
+    assert (found.kind, found.severity) == (NotificationKind.PRUNE, Severity.WARNING)
+
+
+def test_a_deployment_is_sent() -> None:
+    """The message has the commit and what it changed; the same commit again is no deployment."""
+    world = History()
+    (found,) = notifications_of(world.did(synced(result_of("web", Outcome.CREATED), id="01A")))
+    assert (found.kind, found.title) == (NotificationKind.DEPLOYMENT, "shop/api: deployed c0ffee0")
+    assert text(found).endswith("Objects: 1 created.")
+    assert found.facts == {"created": 1, "changed": 0, "pruned": 0, "previousCommit": None}
+    assert notifications_of(world.did(synced(result_of("web", Outcome.CONFIGURED), id="01B"))) == ()
+
+
+def test_healed_drift_is_sent_without_values() -> None:
+    """The message has the object, the fields and who changed them."""
+    world = History()
+    world.did(synced())
+    healed = replace(edited(), outcome=Outcome.CONFIGURED)
+    (found,) = notifications_of(world.did(synced(healed)))
+    assert found.title == "shop/api: ConfigMap shop/web was reverted to Git"
+    assert text(found).endswith("ConfigMap shop/web .data.greeting, changed by kubectl-edit")
+    assert "Welcome" not in str(found.facts)
 
 
 def test_a_recovery_is_sent() -> None:
