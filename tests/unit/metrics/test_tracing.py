@@ -21,7 +21,9 @@ from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.transition import Transition
 from nopea.metrics.tracing import Tracer, tracer_from
 
-HAS_OTEL = importlib.util.find_spec("opentelemetry") is not None
+HAS_OTEL = all(importlib.util.find_spec(name) for name in ("opentelemetry", "opentelemetry.sdk"))
+"""Other packages bring the API without the SDK."""
+
 needs_otel = pytest.mark.skipif(
     not HAS_OTEL, reason="the extra otel is not installed (pip install '.[otel]')"
 )

@@ -25,8 +25,8 @@ from nopea.kube.requests import PatchKind, Selection
 
 GRACE_SECONDS = 20.0
 """How long the controller has to let go of its GitRepositories."""
-GONE_SECONDS = 60.0
-"""How long what was deleted has to be gone: a namespace takes some seconds."""
+GONE_SECONDS = 180.0
+"""How long what was deleted has to be gone: mostly seconds, but a Pod may take half a minute to end."""
 POLL_SECONDS = 0.3
 _TRIES = 5
 
