@@ -22,7 +22,7 @@ def test_every_code_has_its_own_valid_reason() -> None:
 
 def test_every_code_has_the_same_format() -> None:
     """Other programs match on codes: NOPEA, a letter for the area, three digits."""
-    assert [code for code in Code if not re.fullmatch(r"NOPEA-[GMRKSPW]\d{3}", code)] == []
+    assert [code for code in Code if not re.fullmatch(r"NOPEA-[GMRKSPWN]\d{3}", code)] == []
 
 
 def test_a_problem_is_printed() -> None:

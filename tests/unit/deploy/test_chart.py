@@ -28,7 +28,10 @@ SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text(enc
 TEMPLATES = {
     path.name: path.read_text(encoding="utf-8") for path in (CHART / "templates").iterdir() if path.is_file()
 }
-SECRETS = {run.SECRET_VARIABLE, notify_options.SLACK_VARIABLE, notify_options.SECRET_VARIABLE}
+SECRETS = {
+    run.SECRET_VARIABLE, notify_options.SECRET_VARIABLE, notify_options.SLACK_VARIABLE,
+    notify_options.TEAMS_VARIABLE, notify_options.DISCORD_VARIABLE,
+}  # fmt: skip
 OPTIONS = {
     f"NOPEA_{str(parameter.name).upper()}"
     for parameter in run.command.params
@@ -166,6 +169,7 @@ def test_enumerations_are_those_of_the_options() -> None:
     }
     places = {
         "git_networks": properties["gitNetworks"],
+        "notify_severity": properties["notifications"]["properties"]["severity"],
         "log_level": properties["log"]["properties"]["level"],
         "log_format": properties["log"]["properties"]["format"],
         **{

@@ -65,6 +65,7 @@ _PHRASES = {
     Code.REMOTE_REFUSED: "chart or remote base refused",
     Code.REMOTE_NOT_FOUND: "chart or remote base not found",
     Code.REMOTE_CHANGED: "chart has another digest",
+    Code.NOTIFY_RECEIVER: "receiver of notifications refused",
     Code.RENDERED_INVALID: "rendered object invalid",
     Code.RENDERED_TWICE: "object rendered twice",
     Code.GENERATED_TOO_BIG: "generated object too big",
