@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,15 @@ DEPLOYMENT = f"/apis/apps/v1/namespaces/{SYSTEM}/deployments/nopea"
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gitrepositories.nopea.io"
 REPOSITORIES = "/apis/nopea.io/v1alpha1/namespaces/default/gitrepositories"
 PODS = f"/api/v1/namespaces/{SYSTEM}/pods"
+UNINSTALL_SECONDS = 330.0
+"""The command waits for 300 s: a busy API server takes its time to finalize a definition."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests below this folder the time that two removals may take."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(900))
 
 
 class Kubelet(threading.Thread):
@@ -69,7 +79,7 @@ def kubelet(bare_lab: Lab) -> Iterator[Kubelet]:
 def clean(bare_lab: Lab) -> Iterator[Lab]:
     """The control plane; whatever is installed is removed afterwards."""
     yield bare_lab
-    done = say(bare_lab, "uninstall", "--yes", "--force")
+    done = say(bare_lab, "uninstall", "--yes", "--force", seconds=UNINSTALL_SECONDS)
     assert done.code == 0, done.err
 
 

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.commands import SECONDS, Said
+from tests.cli.conftest import UNINSTALL_SECONDS
+from tests.e2e.commands import Said
 from tests.e2e.process import PROGRAM
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Site
@@ -37,7 +38,7 @@ def answer(lab: Lab, folder: Path, answers: str, *arguments: str, prompt: str) -
     try:
         eventually(lambda: _asked(out, err, prompt))
         os.write(master, answers.encode())
-        code = running.wait(SECONDS)
+        code = running.wait(UNINSTALL_SECONDS)
     finally:
         running.kill()
         running.wait()

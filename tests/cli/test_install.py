@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import yaml
-from tests.cli.conftest import CRD, DEPLOYMENT, MERGE_PATCH, SYSTEM, Kubelet
+from tests.cli.conftest import CRD, DEPLOYMENT, MERGE_PATCH, SYSTEM, UNINSTALL_SECONDS, Kubelet
 from tests.deploy.conftest import DEPLOY
 from tests.e2e.commands import say
 from tests.e2e.waiting import eventually
@@ -120,7 +120,7 @@ def test_a_foreign_installation_is_not_overwritten(clean: Lab) -> None:
     eventually(lambda: deployment(clean))
 
     refused = say(clean, "install", "--no-wait")
-    removed = say(clean, "uninstall", "--yes")
+    removed = say(clean, "uninstall", "--yes", seconds=UNINSTALL_SECONDS)
     forced = say(clean, "install", "--no-wait", "--force", "--profile=cluster-admin")
 
     assert (refused.code, removed.code) == (3, 3)

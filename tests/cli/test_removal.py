@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.conftest import DEPLOYMENT, REPOSITORIES, repository
+from tests.cli.conftest import DEPLOYMENT, REPOSITORIES, UNINSTALL_SECONDS, repository
 from tests.e2e.commands import say
 from tests.e2e.process import Nopea
 from tests.e2e.waiting import eventually
@@ -25,7 +25,7 @@ def test_uninstall_can_keep_the_definitions(clean: Lab) -> None:
     assert say(clean, "install", "--no-wait").code == 0
     assert clean.request("POST", REPOSITORIES, repository()).status == 201
 
-    said = say(clean, "uninstall", "--yes", "--keep-crds")
+    said = say(clean, "uninstall", "--yes", "--keep-crds", seconds=UNINSTALL_SECONDS)
     before = say(clean, "doctor", "--pre")
 
     assert said.code == 0, said.err
@@ -46,7 +46,7 @@ def test_a_running_controller_lets_go_itself(clean: Lab, tmp_path: Path) -> None
         assert clean.request("POST", REPOSITORIES, {**repository(finalizers=[]), "spec": spec}).status == 201
         eventually(lambda: _applied(clean))
 
-        said = say(clean, "uninstall", "--yes")
+        said = say(clean, "uninstall", "--yes", seconds=UNINSTALL_SECONDS)
 
         assert said.code == 0, said.err
         assert _applied(clean)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import CRD, REPOSITORIES, SYSTEM, repository
+from tests.cli.conftest import CRD, REPOSITORIES, SYSTEM, UNINSTALL_SECONDS, repository
 from tests.e2e.commands import say
 
 from nopea_lab.lab import Lab
@@ -18,7 +18,7 @@ def test_uninstall_keeps_what_was_applied(clean: Lab) -> None:
 
     asked = say(clean, "uninstall")
     looked = say(clean, "uninstall", "--dry-run")
-    said = say(clean, "uninstall", "--yes")
+    said = say(clean, "uninstall", "--yes", seconds=UNINSTALL_SECONDS)
 
     assert asked.code == 2
     assert "  GitRepository default/web" in looked.out

@@ -31,7 +31,7 @@ class Said:
         return dict(json.loads(self.out))
 
 
-def say(lab: Lab, *arguments: str, stdin: str = "") -> Said:
+def say(lab: Lab, *arguments: str, stdin: str = "", seconds: float = SECONDS) -> Said:
     """Run `nopea` with the lab's kubeconfig until it ends; a traceback or a warning fails the test."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM, *arguments],
@@ -39,7 +39,7 @@ def say(lab: Lab, *arguments: str, stdin: str = "") -> Said:
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=seconds,
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr

@@ -25,8 +25,9 @@ from nopea.kube.requests import PatchKind, Selection
 
 GRACE_SECONDS = 20.0
 """How long the controller has to let go of its GitRepositories."""
-GONE_SECONDS = 180.0
-"""How long what was deleted has to be gone: mostly seconds, but a Pod may take half a minute to end."""
+GONE_SECONDS = 300.0
+"""How long what was deleted has to be gone: mostly seconds. A Pod may take half a minute to end, and a busy
+API server tries to finalize a definition again only after a minute."""
 POLL_SECONDS = 0.3
 _TRIES = 5
 
