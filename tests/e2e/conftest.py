@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster import install_crds
 from tests.e2e.process import Nopea
 from tests.e2e.tenancy import SITES, Mode, controller
 from tests.e2e.world import Cluster, Site
@@ -54,6 +55,17 @@ def site(cluster: Cluster, git_server: GitServer, namespace: str, nopea: Nopea, 
     made = SITES[mode](cluster, git_server, namespace)
     yield made
     made.clear()
+
+
+@pytest.fixture
+def pods_site(
+    pods_lab: Lab, pods_namespace: str, git_server: GitServer, tmp_path: Path, mode: Mode
+) -> Iterator[Site]:
+    """A namespace in which Pods run, and a controller."""
+    install_crds(pods_lab)
+    cluster = Cluster(pods_lab)
+    with controller(pods_lab, tmp_path, mode):
+        yield SITES[mode](cluster, git_server, pods_namespace)
 
 
 @pytest.fixture

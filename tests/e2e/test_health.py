@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from tests.cluster import install_crds
 from tests.e2e import yamls
-from tests.e2e.tenancy import BOTH_MODES, SITES, Mode, controller
+from tests.e2e.tenancy import BOTH_MODES
 from tests.e2e.waiting import eventually
-from tests.e2e.world import Cluster, Repo, Site
-from tests.gitserver import GitServer
-
-from nopea_lab.lab import Lab
+from tests.e2e.world import Repo, Site
 
 pytestmark = BOTH_MODES
-
-
-@pytest.fixture
-def pods_site(
-    pods_lab: Lab, pods_namespace: str, git_server: GitServer, tmp_path: Path, mode: Mode
-) -> Iterator[Site]:
-    """A namespace in which Pods run, and a controller."""
-    install_crds(pods_lab)
-    cluster = Cluster(pods_lab)
-    with controller(pods_lab, tmp_path, mode):
-        yield SITES[mode](cluster, git_server, pods_namespace)
 
 
 def _healthy(repo: Repo, status: str, *, says: str = "") -> None:
@@ -40,10 +21,7 @@ def test_the_health_of_objects_is_reported_in_the_repository(pods_site: Site) ->
     site = pods_site
     good = site.sync("good", {"web.yaml": yamls.text(yamls.deployment("web"))})
     eventually(lambda: _healthy(good, "True"), seconds=60)
-    crash = yamls.deployment("crash", app="crash")
-    crash["spec"]["template"]["metadata"]["labels"]["lab.nopea.io/behaviour"] = "crash"
-    crash["spec"]["template"]["metadata"]["annotations"] = {"lab.nopea.io/behaviour": "crash"}
-    bad = site.sync("bad", {"crash.yaml": yamls.text(crash)})
+    bad = site.sync("bad", {"crash.yaml": yamls.text(yamls.crashing("crash"))})
     assert bad.condition("Ready")["status"] == "True"  # Ready means applied, not healthy
     eventually(lambda: _healthy(bad, "False", says="CrashLoopBackOff"), seconds=60)
 

@@ -9,15 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.cluster import install_crds
 from tests.e2e import yamls
 from tests.e2e.commands import Said, say, say_on_a_terminal
-from tests.e2e.tenancy import Mode, controller
 from tests.e2e.waiting import eventually
-from tests.e2e.world import Cluster, Json, Repo, Site
-from tests.gitserver import GitServer
-
-from nopea_lab.lab import Lab
+from tests.e2e.world import Json, Repo, Site
 
 MAPS = "v1 configmaps"
 WEB = {"web.yaml": yamls.text(yamls.config_map("web", a="b"))}
@@ -239,21 +234,9 @@ def test_a_terminal_is_not_overrun(site: Site) -> None:
         assert max(map(len, lines)) <= 80, (command, lines)
 
 
-@pytest.fixture
-def pods_site(pods_lab: Lab, pods_namespace: str, git_server: GitServer, tmp_path: Path) -> Iterator[Site]:
-    """A namespace in which Pods run, and a controller."""
-    install_crds(pods_lab)
-    with controller(pods_lab, tmp_path, Mode.CONTROLLER):
-        yield Site(Cluster(pods_lab), git_server, pods_namespace)
-
-
 def test_an_unhealthy_workload(pods_site: Site) -> None:
     """Ready is True, and yet somebody is needed: the answer names the object and its container's reason."""
-    crash = yamls.deployment("crash", app="crash")
-    template = crash["spec"]["template"]["metadata"]
-    template["labels"]["lab.nopea.io/behaviour"] = "crash"
-    template["annotations"] = {"lab.nopea.io/behaviour": "crash"}
-    repo = pods_site.sync("bad", {"crash.yaml": yamls.text(crash)})
+    repo = pods_site.sync("bad", {"crash.yaml": yamls.text(yamls.crashing("crash"))})
 
     def unhealthy() -> None:
         assert _kinds(pods_site, repo) == ["unhealthy"]

@@ -12,19 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import yaml
-from tests.cluster import install_crds
 from tests.e2e import yamls
 from tests.e2e.commands import Said, say, say_on_a_terminal
 from tests.e2e.kubelet import kubelet
 from tests.e2e.process import PROGRAM
-from tests.e2e.tenancy import Mode, controller
 from tests.e2e.waiting import eventually
-from tests.e2e.world import Cluster, Site
-from tests.gitserver import GitServer
-
-from nopea_lab.lab import Lab
+from tests.e2e.world import Site
 
 MAPS, LEASES, PODS = "v1 configmaps", "coordination.k8s.io/v1 leases", "v1 pods"
 WEB = {"web.yaml": yamls.text(yamls.config_map("web", a="b"))}
@@ -189,21 +183,12 @@ def test_kubectl_finds_the_plugin(site: Site) -> None:
     assert (done.returncode, "Usage: kubectl nopea sync" in done.stderr) == (2, True), done
 
 
-@pytest.fixture
-def pods_site(pods_lab: Lab, pods_namespace: str, git_server: GitServer, tmp_path: Path) -> Iterator[Site]:
-    """A namespace in which Pods run, and a controller."""
-    install_crds(pods_lab)
-    with controller(pods_lab, tmp_path, Mode.CONTROLLER):
-        yield Site(Cluster(pods_lab), git_server, pods_namespace)
-
-
 def test_a_crashing_workload(pods_site: Site) -> None:
     """`sync --wait` fails, `--no-health` does not; the tree goes down to the Pod and fits 80 columns."""
-    crash = yamls.deployment("crash", app="crash")
-    template = crash["spec"]["template"]["metadata"]
-    template["labels"]["lab.nopea.io/behaviour"] = "crash"
-    template["annotations"] = {"lab.nopea.io/behaviour": "crash"}
-    files = {"crash.yaml": yamls.text(crash), "web.yaml": yamls.text(yamls.deployment("web"))}
+    files = {
+        "crash.yaml": yamls.text(yamls.crashing("crash")),
+        "web.yaml": yamls.text(yamls.deployment("web")),
+    }
     pods_site.sync("bad", files)
 
     waited = _say(pods_site, "sync", "bad", "--wait", "--timeout", "60s")

@@ -46,6 +46,15 @@ def deployment(name: str, *, image: str = "registry.example/web:1", app: str = "
     }
 
 
+def crashing(name: str) -> Manifest:
+    """Return a Deployment whose container ends at once, again and again, on the lab's nodes."""
+    made = deployment(name, app=name)
+    template = made["spec"]["template"]["metadata"]
+    template["labels"]["lab.nopea.io/behaviour"] = "crash"
+    template["annotations"] = {"lab.nopea.io/behaviour": "crash"}
+    return made
+
+
 def service(name: str, *, port: int = 80) -> Manifest:
     """Return a Service."""
     spec = {"selector": {"app": "web"}, "ports": [{"name": "http", "port": port}]}
