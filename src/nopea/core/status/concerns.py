@@ -93,7 +93,8 @@ def _failures(repository: Repository) -> Iterator[Concern]:
     for error in status.errors:
         yield _of_error(error, since=status.failing_since or "")
     if (more := status.error_count - len(status.errors)) > 0:
-        yield Concern(kind=ConcernKind.FAILING, message=f"{more} more problems are not listed.")
+        what = "1 more problem is" if more == 1 else f"{more} more problems are"
+        yield Concern(kind=ConcernKind.FAILING, message=f"{what} not listed.")
     ready = find(status.conditions, READY)
     if ready is None:
         message = "The controller has not looked at it yet."

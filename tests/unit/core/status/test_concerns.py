@@ -123,3 +123,10 @@ def test_a_rollout_is_waited_for(health: str, kinds: list[str]) -> None:
     found = concerns_of(repository(status={"conditions": [ready], "health": told}))
 
     assert [each.kind for each in found] == kinds
+
+
+@pytest.mark.parametrize(("count", "text"), [(2, "1 more problem is"), (9, "8 more problems are")])
+def test_problems_that_are_not_listed_are_counted(count: int, text: str) -> None:
+    """One is not several."""
+    found = concerns_of(repository(status={"conditions": [READY], "errors": [ERROR], "errorCount": count}))
+    assert [each.message for each in found][1:] == [f"{text} not listed."]
