@@ -44,9 +44,10 @@ _MARKS: Final = {"delete": "🗑️", "change": "✏️", "create": "🆕", "lea
 def markdown(inspection: Inspection, *, title: str = "") -> str:
     """Return the comment: a heading with the counts, the refused objects, then a section for each object.
 
+    More people read it than may read the objects, so what looks like a secret is masked in all kinds.
     `title` says what was planned. Objects that do not fit are counted at the end.
     """
-    objects = inspection.objects
+    objects = tuple(each.for_public() for each in inspection.objects)
     others = other_problems(inspection)
     numbers = summary(objects) if objects or not others else "nothing can be planned"
     if others:

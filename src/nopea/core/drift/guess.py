@@ -51,7 +51,7 @@ _LINE: Final = re.compile(
 """A line of YAML or of properties: all of it is the value, and so are the lines of its block."""
 
 _FLAG: Final = re.compile(rf"(?i)(?P<name>(?<![\w-])--?{_SPOKEN}\s{{1,8}})(?P<value>{_QUOTED}|[^\s-]\S*)")
-_URL_PASSWORD: Final = re.compile(r"://[^\s/@:\"']{0,128}:(?!\d{1,5}[/?#])[^\s\"']*@")
+_URL_PASSWORD: Final = re.compile(r"://[^\s/@:\"']{0,128}:(?!\d{1,5}[/?#])[^\s\"']{0,1024}@")
 """A password may have the characters that end the authority of a URL."""
 
 _HOOK: Final = re.compile(
@@ -73,13 +73,16 @@ _LONGEST: Final = 1024
 """Of one text; what is shown in the end is shorter."""
 
 _LONGEST_FLAG: Final = 128
-_MOST_CHARACTERS: Final = 16 * 1024
-"""Of all texts of a value; the rest is hidden without a look."""
+_TEXTS: Final = 16
+"""How many texts of the greatest length are searched in one value; the rest is hidden without a look."""
 
 
-def without_secrets(value: Any, path: Path) -> Any:
-    """Return the value of a field with what looks like a secret replaced by a mask."""
-    return _Hider().hide(value, hidden=_is_hidden(path), depth=0)
+def without_secrets(value: Any, path: Path, *, longest: int = _LONGEST) -> Any:
+    """Return the value of a field with what looks like a secret replaced by a mask.
+
+    Texts are cut to `longest` characters; after 16 times as many in all, the rest is masked without a look.
+    """
+    return _Hider(longest).hide(value, hidden=_is_hidden(path), depth=0)
 
 
 def shown_path(path: Path) -> str:
@@ -127,8 +130,9 @@ def looks_secret(name: str) -> bool:
 class _Hider:
     """Hides in one value; `_left` is how many characters may still be searched."""
 
-    def __init__(self) -> None:
-        self._left = _MOST_CHARACTERS
+    def __init__(self, longest: int = _LONGEST) -> None:
+        self._longest = longest
+        self._left = _TEXTS * longest
 
     def hide(self, value: Any, *, hidden: bool, depth: int) -> Any:
         if depth > _DEEPEST:
@@ -160,13 +164,13 @@ class _Hider:
                 return MASK
 
     def _text(self, text: str) -> str:
-        self._left -= min(len(text), _LONGEST)
+        self._left -= min(len(text), self._longest)
         if self._left < 0:
             return MASK
         if text.lstrip()[:1] in ("{", "[") and (inner := _json_in(text)) is not None:
             shown = self.hide(inner, hidden=False, depth=1)
             return text if shown == inner else orjson.dumps(shown).decode()
-        return _hide_in_text(text)
+        return _hide_in_text(text, self._longest)
 
 
 def _asks_for_secret(item: Any) -> bool:
@@ -185,13 +189,13 @@ def _json_in(text: str) -> Any:
         return None
 
 
-def _hide_in_text(text: str) -> str:
+def _hide_in_text(text: str, longest: int) -> str:
     """Hide what looks like a secret in a text: the whole of it, or a part such as a URL's password.
 
     The text comes from an object, so it is cut before any expression searches it.
     """
-    if len(text) > _LONGEST:
-        text = f"{text[:_LONGEST]}…"
+    if len(text) > longest:
+        text = f"{text[:longest]}…"
     if _is_random(text.strip()):
         return MASK
     text = _HOOK.sub(rf"\g<place>{MASK}", _URL_PASSWORD.sub(f"://{MASK}@", text))

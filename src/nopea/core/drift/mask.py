@@ -21,6 +21,8 @@ from nopea.core.secret import MASK, Secret, mask_text
 _SECRET_FIELDS: Final = ("data", "stringData")
 _COPY: Final = ("f:metadata", "f:annotations", f"f:{LAST_APPLIED}")
 _ABSENT: Final = "(none)"
+_LONGEST_TEXT: Final = 16 * 1024
+"""Of one text in a difference: a file in a ConfigMap."""
 
 
 def mask_object(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,6 +60,38 @@ def mask_change(
             for manifest, mark in zip(shown, ("before", "after"), strict=True):
                 manifest[field] |= dict.fromkeys(changed, f"{MASK} ({mark})")
     return shown
+
+
+def without_guesses(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any]
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Return two versions of an object for people who may not read it; a changed value still differs.
+
+    What looks like a secret is masked in all kinds: a variable may have been replaced in a ConfigMap.
+    """
+    shown = without_secrets(after, (), longest=_LONGEST_TEXT)
+    if before is None:
+        return None, shown
+    return _told_apart(before, after, without_secrets(before, (), longest=_LONGEST_TEXT), shown)
+
+
+def _told_apart(old: Any, new: Any, shown_old: Any, shown_new: Any) -> tuple[Any, Any]:
+    """Mark the values that differ and look the same when they are masked."""
+    if isinstance(shown_old, dict) and isinstance(shown_new, dict):
+        both = {
+            name: _told_apart(old[name], new[name], shown_old[name], shown_new[name])
+            for name in shown_old.keys() & shown_new.keys()
+        }
+        return (
+            {name: both[name][0] if name in both else value for name, value in shown_old.items()},
+            {name: both[name][1] if name in both else value for name, value in shown_new.items()},
+        )
+    if isinstance(shown_old, list) and isinstance(shown_new, list) and len(old) == len(new):
+        pairs = [_told_apart(*each) for each in zip(old, new, shown_old, shown_new, strict=True)]
+        return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    if old != new and shown_old == shown_new:
+        return f"{MASK} (before)", f"{MASK} (after)"
+    return shown_old, shown_new
 
 
 def _without_copies(manifest: dict[str, Any]) -> dict[str, Any]:

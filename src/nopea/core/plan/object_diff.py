@@ -18,6 +18,7 @@ from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, without_pointer
 from nopea.core.apply.managers import UNKNOWN, Owner, owners_beside, owners_of
 from nopea.core.apply.projection import managed_fields_of, our_entry
 from nopea.core.drift.find import FieldDrift
+from nopea.core.drift.guess import shown_path, without_secrets
 from nopea.core.drift.mask import show_field
 from nopea.core.drift.three_way import Side, ThreeWayChange, three_way_diff
 from nopea.core.objects import ObjectKey
@@ -56,6 +57,22 @@ class FieldDiff:
     changed_at: datetime | None = None
     user: str = ""
     note: str = ""
+    keys: Path = ()
+    """The elements of the path."""
+
+    def for_public(self) -> FieldDiff:
+        """Return the field for people who may not read the object."""
+
+        def hidden(text: str | None) -> str | None:
+            return None if text is None else str(without_secrets(text, self.keys))
+
+        return replace(
+            self,
+            path=shown_path(self.keys) if self.keys else self.path,
+            last=hidden(self.last),
+            git=hidden(self.git),
+            live=hidden(self.live),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +87,14 @@ class ObjectDiff:
     """Why the API server could not say whether it takes the write; empty if it could, or need not."""
     recreated: bool = False
     """True if a sync deletes the object and creates it again."""
+
+    def for_public(self) -> ObjectDiff:
+        """Return the object for people who may not read it: what looks like a secret is masked."""
+        return replace(
+            self,
+            fields=tuple(field.for_public() for field in self.fields),
+            change=self.change and self.change.for_public(),
+        )
 
     @property
     def differs(self) -> bool:
@@ -166,6 +191,7 @@ def _of_change(key: ObjectKey, change: ThreeWayChange, drift: FieldDrift | None,
     stays = _co_owner(change.keys, three) if change.desired is None and change.before is not None else UNKNOWN
     return FieldDiff(
         path=change.path,
+        keys=change.keys,
         last=_show(last, key, change.keys),
         git=_show(change.desired, key, change.keys),
         live=_show(change.live, key, change.keys),
@@ -208,6 +234,7 @@ def removals(key: ObjectKey, live: Manifest, paths: Iterable[Path]) -> tuple[Fie
     return tuple(
         FieldDiff(
             path=render_path(path),
+            keys=path,
             last=None,
             git=None,
             live=_show(find(live, path), key, path),
@@ -226,6 +253,7 @@ def _of_drift(key: ObjectKey, field: FieldDrift, three: Three) -> FieldDiff:
     last = find(three.last, field.keys) if three.last is not None else None
     return FieldDiff(
         path=field.path,
+        keys=field.keys,
         last=_show(last, key, field.keys),
         git=_show(field.from_, key, field.keys),
         live=_show(field.to, key, field.keys),
@@ -252,6 +280,7 @@ def admission_changes(
     return tuple(
         FieldDiff(
             path=render_path(path),
+            keys=path,
             last=(value := _show(find(sent, path), key, path)),
             git=value,
             live=_show(find(live, path), key, path),

@@ -15,7 +15,7 @@ from nopea.core.apply.fieldset import Path, find, without
 from nopea.core.apply.list_items import position
 from nopea.core.apply.managers import UNKNOWN, owners_beside, owners_of
 from nopea.core.apply.projection import LAST_APPLIED, managed_fields_of, our_entry
-from nopea.core.drift.mask import mask_change
+from nopea.core.drift.mask import mask_change, without_guesses
 from nopea.core.drift.three_way import three_way_diff
 
 Manifest = Mapping[str, Any]
@@ -43,6 +43,11 @@ class Change:
     def is_visible(self) -> bool:
         """True when the two differ."""
         return self.before != self.after
+
+    def for_public(self) -> Change:
+        """Return the change for people who may not read the object."""
+        before, after = without_guesses(self.before, self.after)
+        return Change(before=before, after=after)
 
 
 def change_of(before: Manifest | None, after: Manifest) -> Change:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.unit.cli.output.inspections import GUARD, manifest, planned
 
 from nopea.cli.output.markdown import LIMIT, fenced, markdown
+from nopea.core.drift.three_way import Side
 from nopea.core.plan.model import Action, Reason
-from nopea.core.plan.object_diff import ObjectDiff
+from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
 from nopea.core.problem import Code, Problem
 from nopea.reconcile.inspect import Inspection
 
@@ -220,3 +221,21 @@ def test_any_plan_is_a_valid_comment_of_bounded_length(plan: list[tuple[Action, 
     for block in _blocks(text):
         outside = outside.replace(block, "", 1)
     assert outside.count("<details") == outside.count("</details>")
+
+
+def test_a_comment_has_no_value_that_looks_like_a_secret() -> None:
+    """Everybody reads a comment; a changed value still shows as changed, and other values are there."""
+    before = manifest(password="Winter2026!", colour="blue")
+    after = manifest(password="Spring2027!", colour="green", conf="db_password=hunter2-spring\nlisten=80")
+    field = FieldDiff(
+        path=".data.password", keys=("f:data", "f:password"), last=None, git="Spring2027!",
+        live="Winter2026!", side=Side.BOTH, manager="kubectl",
+    )  # fmt: skip
+
+    text = _comment(planned(Action.APPLY, before=before, after=after, fields=(field,), source="web.yaml#1"))
+
+    for value in ("Winter2026", "Spring2027", "hunter2"):
+        assert value not in text
+    for line in ("-  colour: blue", "+  colour: green", "-  password: '*** (before)'", ".data.password: ***"):
+        assert line in text
+    assert "listen=80" in text

@@ -14,7 +14,15 @@ from tests.unit.core.apply.owned import JSON
 
 from nopea.core.apply.fieldset import Path
 from nopea.core.apply.projection import LAST_APPLIED
-from nopea.core.drift.mask import is_secret, mask_change, mask_object, plain_line, show, show_field
+from nopea.core.drift.mask import (
+    is_secret,
+    mask_change,
+    mask_object,
+    plain_line,
+    show,
+    show_field,
+    without_guesses,
+)
 from nopea.core.objects import ObjectKey
 from nopea.core.secret import Secret
 
@@ -186,3 +194,22 @@ def test_a_copy_of_a_secret_in_its_annotations_is_hidden() -> None:
     assert "hunter2" not in repr(mask_change(secret, secret))
     assert "hunter2" not in repr(mask_change(None, secret))
     assert "hunter2" in repr(mask_change(None, {**secret, "kind": "ConfigMap"}))
+
+
+LEAVES = st.none() | st.integers(0, 3) | st.sampled_from(["", "x", "token=abc", "A" * 40_000])
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "password", "env", "name", "value"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(old=VALUES, new=VALUES)
+def test_what_differs_differs_masked(old: Any, new: Any) -> None:
+    """So a change is never hidden, and what is equal never looks changed."""
+    before, after = without_guesses({"spec": old}, {"spec": new})
+
+    assert (before == after) == (old == new)
