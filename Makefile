@@ -101,7 +101,7 @@ run: $(RENDERER) ## run the controller with your own rights and networks on the 
 bench: $(RENDERER) lab-binaries ## first sync of many repositories against bare loops of the same work
 	@$(BIN)/python -m bench
 
-crds: $(STAMP) ## write deploy/base/crds from the code's model, and the chart's copies
+crds: $(STAMP) ## write deploy/base/crds from the code's model, and the copies in the chart and in the package
 	@$(BIN)/python deploy/generate.py
 
 docs: $(STAMP) ## build the documentation as a site in .site/, strictly

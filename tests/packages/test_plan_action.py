@@ -51,12 +51,12 @@ class PullRequest:
         self.git("commit", "--quiet", "--message", "change")
         self.git("update-ref", ref, "HEAD")
 
-    def plan(self, **inputs: str) -> Run:
+    def plan(self, *, cwd: str | None = None, **inputs: str) -> Run:
         """Run the steps of the action that follow the installation, with GitHub's values."""
         temp, output = self.folder / "temp", self.folder / "output"
-        (temp / "nopea").mkdir(parents=True, exist_ok=True)
-        if not (temp / "nopea" / "bin").exists():
-            (temp / "nopea" / "bin").symlink_to(Path(sys.executable).parent)
+        temp.mkdir(exist_ok=True)
+        if not (temp / "nopea").exists():
+            (temp / "nopea").symlink_to(sys.prefix)
         output.write_text("")
         content: dict[str, Any] = yaml.safe_load((ACTION / "action.yml").read_text())
         values = {
@@ -85,6 +85,7 @@ class PullRequest:
                     "GITHUB_REPOSITORY": "acme/shop",
                     **environment,
                 },
+                cwd=cwd,
                 capture_output=True,
                 text=True,
                 timeout=120,
@@ -148,5 +149,29 @@ def test_inputs_are_not_run(pull_request: PullRequest) -> None:
     """A name with shell syntax is a name: nothing is run, and nothing is planned."""
     done = pull_request.plan(name="shop; touch $RUNNER_TEMP/run $(touch $RUNNER_TEMP/run)")
 
-    assert done.codes[0] != 0
+    assert done.codes[-1] != 0
     assert not (pull_request.folder / "temp" / "run").exists()
+
+
+def test_an_old_plan_does_not_stay(pull_request: PullRequest) -> None:
+    """Where nothing can be planned, the comment says so, and the job fails."""
+    pull_request.commit("refs/pull/7/merge", more=CONFIG.replace("web", "more") % "new")
+    assert pull_request.plan().codes == [0, 0, 0]
+
+    assert pull_request.plan(ref="refs/pull/8/merge") == Run([0, 0, 1], "code=3\n")
+    (comment,) = pull_request.github.comments
+    assert "nothing could be planned" in comment["body"]
+
+
+def test_a_folder_of_the_pull_request_is_not_run(pull_request: PullRequest) -> None:
+    """The job may have checked it out: a package named nopea there is no program."""
+    decoy = pull_request.folder / "shop" / "nopea"
+    decoy.mkdir()
+    (decoy / "__init__.py").write_text("")
+    (decoy / "__main__.py").write_text("import pathlib; pathlib.Path('ran').touch()")
+
+    pull_request.commit("refs/pull/7/merge", web=CONFIG % "new")
+
+    pull_request.plan(cwd=str(pull_request.folder / "shop"))
+
+    assert not list(pull_request.folder.rglob("ran"))

@@ -94,6 +94,22 @@ def test_the_make_targets_exist() -> None:
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
 
 
+def test_nothing_is_released_before_it_is_checked_and_approved() -> None:
+    """An image that is pushed can be pulled: it waits for the packages and for the reviewers, too."""
+    jobs = load(ROOT / ".github" / "workflows" / "release.yml")["jobs"]
+
+    assert jobs["image"]["needs"] == "packages"
+    assert [jobs[name].get("environment") for name in ("image", "publish")] == ["release", "release"]
+
+
+def test_the_action_installs_by_hash() -> None:
+    """The next step gets the kubeconfig: no package runs that the lock does not name."""
+    installs = re.findall(r"pip\S* install ([^\n]+)", ACTION.read_text(encoding="utf-8"))
+
+    assert installs
+    assert all("--require-hashes" in line and "--only-binary :all:" in line for line in installs)
+
+
 def test_the_action_has_what_its_steps_use() -> None:
     """Each input is used, each used input exists, and each script names its shell."""
     content = load(ACTION)

@@ -23,7 +23,7 @@ def command(*, cluster: ClusterChoice, allow_writes: bool) -> None:
     """Serve the Model Context Protocol on standard input and output, until the input ends.
 
     The tools list, status, why, drift, diff and history read with your kubeconfig and your rights. It needs
-    the extra `mcp`: pip install 'nopea[mcp]'.
+    the extra `mcp`: pip install '.[mcp]' in a checkout of Nopea.
 
     Example: nopea mcp --context staging
 
@@ -37,7 +37,8 @@ def command(*, cluster: ClusterChoice, allow_writes: bool) -> None:
             if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types"):
                 raise
             raise CommandError(
-                "`nopea mcp` needs the package mcp, which is not installed.", "`pip install 'nopea[mcp]'`."
+                "`nopea mcp` needs the package mcp, which is not installed.",
+                "Install the extra mcp: `pip install '.[mcp]'` in a checkout of Nopea.",
             ) from error
         await server_of(client, namespace, allow_writes=allow_writes).run_stdio_async()
         return 0

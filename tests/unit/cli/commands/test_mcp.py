@@ -18,4 +18,4 @@ def test_without_the_extra_it_says_how_to_install_it(
     result = commands.run("mcp")
 
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "`pip install 'nopea[mcp]'`" in result.stderr
+    assert "`pip install '.[mcp]'`" in result.stderr
