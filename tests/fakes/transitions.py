@@ -69,6 +69,7 @@ def edited(
     from_: Any = "Welcome",
     to: Any = "Closed",
     manager: str = "kubectl-edit",
+    user: str = "",
     reason: Reason = Reason.POLICY,
     key: ObjectKey | None = None,
 ) -> ObjectResult:
@@ -76,7 +77,7 @@ def edited(
     keys = tuple(f"f:{part}" for part in path.split(".") if part)
     field = FieldDrift(
         path=path, keys=keys, from_=from_, to=to, manager=manager, operation="Update", subresource="",
-        changed_at=NOW,
+        changed_at=NOW, user=user,
     )  # fmt: skip
     seen = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=(field,)), since=NOW)
     one = replace(result_of(name, Outcome.SKIPPED), reason=reason, seen=seen)

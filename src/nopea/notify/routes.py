@@ -175,8 +175,8 @@ class AlertRoute:
 
     def forget(self, key: RepoKey) -> None:
         """Drop a repository; its alerts end."""
-        if self._board.observe(key, ()):
-            self._again_at = self._sent_at + GAP_SECONDS
+        if self._board.observe(key, ()):  # the last one may be followed by the end of the queue
+            self._again_at = float("-inf") if self._board.is_empty else self._sent_at + GAP_SECONDS
 
     def release(self, *, now: float) -> float | None:
         """Queue what fires and what has ended, if something has changed or a minute has passed."""

@@ -29,7 +29,7 @@ from nopea.core.problem import Problem
 from nopea.core.secret import Secret
 from nopea.core.status.transition import Transition
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, NotFoundError
+from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
 from nopea.kube.events import EventRecorder, regarding
 from nopea.kube.kinds import SECRETS
 from nopea.logs import Log
@@ -149,7 +149,7 @@ class TenantReceivers:
         of_namespace = sum(each.namespace == key.namespace for each in self._receivers)
         if len(self._receivers) >= MAX_RECEIVERS or of_namespace >= MAX_RECEIVERS_OF_NAMESPACE:
             problem = receiver_problem(
-                f"{key.where} is not notified: there are too many receivers, at most "
+                "Not all of spec.notify are notified: there are too many receivers, at most "
                 f"{MAX_RECEIVERS_OF_NAMESPACE} in a namespace.",
                 "Let its GitRepositories share receivers, with the same events and severity.",
             )
@@ -193,16 +193,16 @@ class TenantReceivers:
         if not receiver.users:
             receiver.route.release(now=asyncio.get_running_loop().time())
             del self._receivers[key]
-            self._spawn(self._end(receiver.outbox), f"end of outbox {receiver.outbox.name}")
-            if not any(each.namespace == key.namespace for each in self._receivers):
-                self._slots.pop(key.namespace, None)
+            self._spawn(self._end(receiver.outbox, key.namespace), f"end of outbox {receiver.outbox.name}")
 
-    async def _end(self, outbox: Outbox) -> None:
+    async def _end(self, outbox: Outbox, namespace: str) -> None:
         self._leaving.add(outbox)
         try:
             await outbox.close(CLOSE_SECONDS)
         finally:
             self._leaving.discard(outbox)
+            if not any(each.namespace == namespace for each in self._receivers):
+                self._slots.pop(namespace, None)
 
     async def _deliver(self, key: _ReceiverKey, message: Message) -> Response:
         async with self._slots.setdefault(key.namespace, asyncio.Semaphore(MAX_AT_ONCE)):
@@ -236,6 +236,9 @@ class TenantReceivers:
         except NotFoundError:
             hint = "Create it, or correct spec.notify."
             return receiver_problem(f"{key.where} does not exist.", hint)
+        except ForbiddenError:
+            hint = "Allow Nopea's service account to get it, or name another Secret."
+            return receiver_problem(f"Nopea may not read {key.where}.", hint)
         except ApiError as error:
             raise NoResponseError(f"{key.where} cannot be read: {error}") from error
         except TimeoutError as error:

@@ -20,6 +20,8 @@ from nopea.core.notify.formats import signature
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
 from nopea.core.status.report import Result
+from nopea.kube.errors import ApiFailure, ForbiddenError
+from nopea.kube.kinds import SECRETS
 from nopea.notify.notifier import Notifier
 from nopea.notify.tenants import MAX_RECEIVERS_OF_NAMESPACE
 from nopea.settings import NotifySettings
@@ -209,12 +211,25 @@ async def test_a_namespace_has_a_bound() -> None:
     cluster = FakeCluster()
     async with running_notifier(NotifySettings(), cluster=cluster) as notifier:
         for number in range(MAX_RECEIVERS_OF_NAMESPACE + 1):
-            world = notified({"type": "webhook", "secretRef": {"name": f"s{number}"}}, name=f"r{number}")
+            own = {"type": "webhook", "secretRef": {"name": f"s{number}"}}
+            more = {"type": "slack"} if number == MAX_RECEIVERS_OF_NAMESPACE else own
+            world = notified(own, more, name=f"r{number}")
             notifier.on_transition(world.did(synced()))
             notifier.on_transition(world.did(synced()))
         assert len(notifier.outboxes) == MAX_RECEIVERS_OF_NAMESPACE
     (note,) = notes(cluster)
     assert "too many receivers" in note
+
+
+async def test_a_secret_that_nopea_may_not_read_is_told() -> None:
+    """Its role may name the Secrets that it may read."""
+    cluster = cluster_with(url="https://hooks.acme.example")
+    cluster.fail_next("get", SECRETS, ForbiddenError(ApiFailure(code=403)), times=99)
+    async with running_notifier(NotifySettings(), cluster=cluster) as notifier:
+        notifier.on_transition(notified({"type": "webhook"}).did(FAILED))
+        await _until_noted(notifier)
+    (note,) = notes(cluster)
+    assert "Nopea may not read Secret shop/chat" in note
 
 
 async def test_a_receiver_that_is_removed_ends() -> None:

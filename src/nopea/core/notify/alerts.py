@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -31,6 +30,7 @@ from nopea.core.notify.failures import (
     severity_of,
 )
 from nopea.core.notify.notification import MAX_LINE
+from nopea.core.notify.rules import what_happened
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code
 from nopea.core.status.report import Result
@@ -121,7 +121,6 @@ def _drift(transition: Transition, cluster: str) -> Iterator[Alert]:
     if not left or not isinstance(spec, GitRepositorySpec) or spec.heal_policy is not HealPolicy.NOTIFY:
         return
     count = transition.after.drifted_count or len(left)
-    by = f" by {left[0].manager}" if left[0].manager else ""
     more = f", and {count - 1} more" if count > 1 else ""
     yield _alert(
         transition,
@@ -129,7 +128,7 @@ def _drift(transition: Transition, cluster: str) -> Iterator[Alert]:
         name="NopeaDrift",
         kind=NotificationKind.DRIFT,
         severity=Severity.WARNING,
-        text=(f"{left[0].object} was changed{by}{more}.", ""),
+        text=(f"{left[0].object} {what_happened(left[:1])}{more}.", ""),
         since=parse_time(left[0].since) or transition.at,
     )
 
@@ -175,23 +174,32 @@ class AlertBoard:
     _alerts: dict[RepoKey, tuple[Alert, ...]] = field(default_factory=dict)
     _sent: dict[tuple[tuple[str, str], ...], Alert] = field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing is wrong any more."""
+        return not self._alerts
+
     def observe(self, key: RepoKey, alerts: tuple[Alert, ...]) -> bool:
         """Replace the alerts of a repository; return whether other alerts fire now."""
-        before = self._alerts.pop(key, ())
+        before = self._alerts.get(key, ())
         if alerts:
-            self._alerts[key] = alerts
+            self._alerts[key] = alerts  # in its place: whoever tries again does not lose it
+        else:
+            self._alerts.pop(key, None)
         return {(each.labels, each.not_before) for each in before} != {
             (each.labels, each.not_before) for each in alerts
         }
 
     def messages(self, *, at: datetime) -> Iterator[bytes]:
         """Yield what to send now: all that fires, and once what has ended since the last call."""
-        firing = {alert.labels: alert for alert in islice(self._in_turn(at), MAX_ALERTS)}
-        ended = [alert for labels, alert in self._sent.items() if labels not in firing]
+        wrong = self._in_turn(at)
+        firing = {alert.labels: alert for alert in wrong[:MAX_ALERTS]}
+        still = {alert.labels for alert in wrong}
+        ended = [alert for labels, alert in self._sent.items() if labels not in still]
         lives = at + timedelta(seconds=LIFE_SECONDS)
         entries = [_entry(alert, ends=lives) for alert in firing.values()]
         entries += [_entry(alert, ends=at) for alert in ended]
-        self._sent = dict(firing)
+        self._sent = {labels: alert for labels, alert in (self._sent | firing).items() if labels in still}
         for start in range(0, len(entries), PER_MESSAGE):
             yield orjson.dumps(entries[start : start + PER_MESSAGE])
 

@@ -70,8 +70,8 @@ class DeliveryPolicy:
         """Return what an HTTP status means; a redirect is a refusal because redirects are not followed."""
         if 200 <= status < 300:
             return DeliveryVerdict.DELIVERED
-        if status == 410:
-            return DeliveryVerdict.GONE if self.gone_stops else DeliveryVerdict.REFUSED
+        if status == 410 and self.gone_stops:
+            return DeliveryVerdict.GONE
         if status >= 500 or status in (408, 425, 429) or status in self.correctable:
             return DeliveryVerdict.RETRY
         return DeliveryVerdict.REFUSED

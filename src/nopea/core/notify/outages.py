@@ -57,8 +57,13 @@ class _Outage:
     members: dict[RepoKey, _Member] = field(default_factory=dict)
     told: dict[RepoKey, Transition] = field(default_factory=dict)
     """Those that the receivers take for failing."""
-    namespace: str | None = None
-    """Whose the messages are, as the first of them found; empty: of several namespaces."""
+    namespaces: set[str] = field(default_factory=set)
+    """Whose repositories the messages have named."""
+
+    @property
+    def namespace(self) -> str:
+        """Whose the messages are; empty: of several namespaces."""
+        return next(iter(self.namespaces)) if len(self.namespaces) == 1 else ""
 
     @property
     def news(self) -> list[RepoKey]:
@@ -154,9 +159,7 @@ class Outages:
         """Return the message about a cause whose time has come, and note what it tells."""
         if not outage.news and not outage.left:
             return None
-        if outage.namespace is None:
-            namespaces = {key.namespace for key in (*outage.members, *outage.told)}
-            outage.namespace = namespaces.pop() if len(namespaces) == 1 else ""
+        outage.namespaces |= {key.namespace for key in (*outage.members, *outage.told)}
         if outage.members:
             self._last[cause] = now
         made = (_failed if outage.news else _recovered)(cause, outage, at=at)
@@ -165,8 +168,10 @@ class Outages:
 
 
 def _failed(cause: FailureCause, outage: _Outage, *, at: datetime) -> Notification:
-    """Return the message that names all repositories with a cause, those that have failed longest first."""
-    members = sorted(outage.members.items(), key=lambda item: (item[1].since, item[0]))
+    """Return the message that names the repositories with a cause: the new ones first, then the oldest."""
+    members = sorted(
+        outage.members.items(), key=lambda item: (item[0] in outage.told, item[1].since, item[0])
+    )
     keys = [key for key, _ in members]
     first = members[0][1].seen
     common = _common(cause, outage, keys, at=at)

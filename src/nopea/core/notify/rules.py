@@ -6,7 +6,7 @@ report nothing. Failures that may end without a person are left to `outages.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from nopea.core.api.conditions import CONTENDED, HEALTHY, find
@@ -72,14 +72,15 @@ def _drift(transition: Transition) -> Notification | None:
         transition,
         kind=NotificationKind.DRIFT,
         severity=Severity.WARNING,
-        title=f"{subject} {_what_happened(new)}",
+        title=f"{subject} {what_happened(new)}",
         lines=lines,
         facts=facts,
         fingerprint=f"{[_drift_id(drift) for drift in new]}",
     )
 
 
-def _what_happened(new: list[DriftEntry]) -> str:
+def what_happened(new: Sequence[DriftEntry]) -> str:
+    """Return what happened to drifted objects, after their names: `was changed by kubectl, user ada`."""
     if len(new) == 1 and new[0].is_deletion:
         return "was deleted in the cluster"
     if len(new) > 1:
@@ -260,8 +261,9 @@ def _healing(transition: Transition) -> Notification | None:
 
 def _healed_line(result: ObjectResult) -> Line:
     facts = _healed_facts(result)
+    by: Line = (" by ", CodeText(whom)) if (whom := who(facts["manager"], facts["user"])) else ()
     if facts["deleted"]:
-        return CodeText(facts["object"]), " was deleted, and created again."
+        return CodeText(facts["object"]), " was deleted", *by, ", and created again."
     shown: list[str | CodeText] = []
     for path in facts["fields"][:_MAX_FIELDS]:
         shown += [", " if shown else " ", CodeText(path)]
@@ -270,7 +272,6 @@ def _healed_line(result: ObjectResult) -> Line:
         if len(facts["fields"]) > _MAX_FIELDS
         else ""
     )
-    by: Line = (" by ", CodeText(facts["manager"])) if facts["manager"] else ()
     return CodeText(facts["object"]), *shown, f"{more}, changed", *by
 
 
@@ -280,7 +281,8 @@ def _healed_facts(result: ObjectResult) -> dict[str, Any]:
     fields = drift.fields if drift else ()
     return {
         "object": str(result.key),
-        "manager": owner.manager if owner else None,
+        "manager": (owner.manager or None) if owner else None,
+        "user": (owner.user or None) if owner else None,
         "deleted": any(not field.keys for field in fields),
         "fields": [field.path for field in fields if field.keys],
     }

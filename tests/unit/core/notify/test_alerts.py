@@ -84,3 +84,27 @@ def test_a_namespace_with_many_leaves_room_for_others() -> None:
     assert len(alerts) == MAX_ALERTS
     assert max(map(len, bodies)) == PER_MESSAGE
     assert "quiet" in {alert["labels"]["namespace"] for alert in alerts}
+
+
+def test_beyond_the_bound_nothing_ends_that_is_still_wrong() -> None:
+    """A retry does not lose its place, and what is left out is not told as ended."""
+    board = AlertBoard()
+    failed = report(Result.FAILED, problems=[problem(Code.FORBIDDEN)])
+    worlds = [History(name=f"r{number}") for number in range(MAX_ALERTS + 1)]
+    for world in worlds:
+        board.observe(world.repository.key, alerts_of(world.did(failed), cluster=""))
+    first = sent(board)
+    board.observe(worlds[0].repository.key, alerts_of(worlds[0].did(failed), cluster=""))
+    again = sent(board, after=AGAIN_SECONDS)
+
+    assert len(first) == MAX_ALERTS
+    assert [each["labels"] for each in again] == [each["labels"] for each in first]
+    assert {each["endsAt"] for each in again} == {"2026-11-24T05:05:00Z"}
+
+
+def test_an_alert_of_drift_names_the_user() -> None:
+    """As the other notifications do."""
+    world = History(healPolicy="notify")
+    step = world.did(synced(edited(user="ada")))
+    (alert,) = alerts_of(step, cluster="")
+    assert alert.summary.endswith(", user ada.")

@@ -35,6 +35,13 @@ def test_a_queue_for_many_addresses_is_not_blocked() -> None:
     assert {shared.verdict(status) for status in (401, 403, 404, 410)} == {DeliveryVerdict.REFUSED}
 
 
+def test_what_can_be_corrected_is_retried() -> None:
+    """A 410 too, where the address is in a Secret."""
+    own = DeliveryPolicy(correctable=frozenset({401, 410}), gone_stops=False)
+
+    assert [own.verdict(status) for status in (401, 410)] == [DeliveryVerdict.RETRY] * 2
+
+
 def test_pauses_double_up_to_a_bound() -> None:
     """The longest pause doubles with each failure in a row, up to a maximum."""
     assert [POLICY.ceiling_seconds(count) for count in (0, 1, 2, 3, 7, 1_000_000)] == [1, 1, 2, 4, 60, 60]

@@ -215,3 +215,30 @@ def _told_now(notifications: Iterable[Notification]) -> set[str]:
             assert keys(each) <= told  # no end without a beginning
             told -= keys(each)
     return told
+
+
+def test_a_later_message_names_the_new_ones() -> None:
+    """However many have been told before: they come first, and so the count is of what is known."""
+    old, new = [f"r{number:02}" for number in range(20)], ["x", "y", "z"]
+    world = World(*old, *new)
+    world.fails(*old)
+    world.wait(HOLD)
+    world.fails(*new)
+    world.wait(PERIOD_SECONDS + HOLD)
+
+    text = [plain(line) for line in world.told[-1][1].lines]
+    (line,) = [each for each in text if each.startswith("Failing since")]
+    assert "shop/x, shop/y, shop/z, shop/r00" in line
+    assert line.endswith("and 8 more")
+
+
+def test_a_message_of_several_namespaces_is_charged_to_none() -> None:
+    """Also if it was the trouble of one at first."""
+    world = World("a")
+    world.repositories["b"] = History(name="b", namespace="other")
+    world.fails("a")
+    world.wait(HOLD)
+    world.fails("b")
+    world.wait(PERIOD_SECONDS + HOLD)
+
+    assert [notification.namespace for _, notification in world.told] == ["shop", ""]
