@@ -38,13 +38,18 @@ def revisions_after(
     newest = msgspec.structs.replace(
         newest,
         applied=newest.applied or (format_time(now) if is_applied else None),
-        created=newest.created + report.count(Outcome.CREATED),
-        changed=newest.changed + report.count(Outcome.CONFIGURED),
+        created=newest.created + _count(report, Outcome.CREATED),
+        changed=newest.changed + _count(report, Outcome.CONFIGURED),
         pruned=newest.pruned + report.count(Outcome.PRUNED),
         failed=report.count(Outcome.FAILED),
         reverted=(*newest.reverted, *_reverted(report.objects))[-MAX_REVERTED:],
     )
     return (newest, *older)[:MAX_REVISIONS]
+
+
+def _count(report: ReconcileReport, outcome: Outcome) -> int:
+    """Count what the commit changed; what was reverted is told by `reverted`."""
+    return sum(result.outcome is outcome and not result.healed for result in report.objects)
 
 
 def _entry(commit: Commit, report: ReconcileReport) -> RevisionEntry:

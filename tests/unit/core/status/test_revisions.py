@@ -36,11 +36,12 @@ def after(*reports: ReconcileReport) -> tuple[RevisionEntry, ...]:
 
 
 def test_a_commit_that_is_applied_is_listed_with_its_author() -> None:
-    """Its numbers are those of all its syncs; idle syncs change nothing."""
+    """Its numbers are those of all its syncs; what was reverted is counted apart."""
     (entry,) = after(CREATED, IDLE, HEALED, IDLE)
 
     assert (entry.commit, entry.message, entry.author) == (COMMIT.id, COMMIT.message, COMMIT.author)
-    assert (entry.applied, entry.created, entry.changed, entry.failed) == ("2026-11-24T05:00:00Z", 2, 1, 0)
+    assert (entry.applied, entry.created, entry.changed, entry.failed) == ("2026-11-24T05:00:00Z", 2, 0, 0)
+    assert len(entry.reverted) == 1
     assert after(CREATED, IDLE) == after(CREATED)
 
 
