@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nopea import __version__
+from nopea.cli.output.messages import PLUGIN
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -136,8 +137,8 @@ def main(ctx: click.Context) -> None:
 
 
 def plugin() -> None:
-    """Run as `kubectl nopea`: kubectl finds the program `kubectl-nopea`. Usage lines say so."""
-    main(prog_name="kubectl nopea")
+    """Run as `kubectl nopea`: kubectl finds the program `kubectl-nopea`. Usage lines and hints say so."""
+    main(prog_name=PLUGIN)
 
 
 def plugin_completion() -> None:
@@ -151,7 +152,7 @@ def plugin_completion() -> None:
     from click.shell_completion import ShellComplete
 
     *words, incomplete = sys.argv[1:] or [""]
-    found = ShellComplete(main, {}, "kubectl nopea", "").get_completions(words, incomplete)
+    found = ShellComplete(main, {}, PLUGIN, "").get_completions(words, incomplete)
     for item in found:
         if item.type == "plain":
             click.echo(f"{item.value}\t{item.help}" if item.help else str(item.value))

@@ -92,7 +92,7 @@ async def _annotate(
     client: KubeClient, repository: Repository, commit: str | None, message: str, waiting: Waiting | None
 ) -> int:
     """Set or remove the pin, print `message`, and wait for the sync if --wait is given and it can happen."""
-    from nopea.cli.output.messages import print_hint
+    from nopea.cli.output.messages import as_called, print_hint
     from nopea.cli.repository import annotate
     from nopea.cli.requests import PinRequest
     from nopea.cli.wait import EXIT_NOT_SYNCED, wait_for
@@ -100,7 +100,7 @@ async def _annotate(
     from nopea.kube.kinds import repository_target
 
     await annotate(client, repository_target(repository.key), {ROLLBACK_ANNOTATION: commit})
-    click.echo(message)
+    click.echo(as_called(message))
     if repository.suspended:
         ends = f"`nopea resume {repository.key.arguments}`"
         print_hint(f"The GitRepository is suspended: this is applied after {ends}.")

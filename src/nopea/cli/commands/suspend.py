@@ -101,11 +101,12 @@ def resume(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...]) -> No
 async def _set(
     client: KubeClient, namespace: str, name: str, reference: str, *, suspend: bool, until: datetime | None
 ) -> int:
+    from nopea.cli.output.messages import as_called
     from nopea.cli.repository import read_repository
     from nopea.core.objects import RepoKey
 
     repository = await read_repository(client, RepoKey(namespace, name))
-    click.echo(await set_suspended(client, repository, reference, suspend=suspend, until=until))
+    click.echo(as_called(await set_suspended(client, repository, reference, suspend=suspend, until=until)))
     return 0
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from nopea.cli.heartbeat import Liveness
 from nopea.cli.output.history import age, empty_reason
-from nopea.cli.output.messages import wrapped
+from nopea.cli.output.messages import as_called, wrapped
 from nopea.core.api.repository import Repository
 from nopea.core.drift.mask import plain_line
 from nopea.core.status.concerns import ORDER, Concern, ConcernKind
@@ -92,7 +92,7 @@ def status_lines(
     if not needy:
         return
     yield from _rows(needy, now=now, width=width)
-    yield f"`nopea why {needy[0][0].key.arguments}` says what to do about the first."
+    yield as_called(f"`nopea why {needy[0][0].key.arguments}` says what to do about the first.")
 
 
 def controller_lines(controller: Liveness, *, width: int | None = None) -> Iterator[str]:

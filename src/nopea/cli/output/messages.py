@@ -19,20 +19,30 @@ if TYPE_CHECKING:
     from nopea.core.problem import Problem
 
 _COMMAND = re.compile(r"`[^`]*`.?")
+PLUGIN = "kubectl nopea"
+"""How people call the plugin for kubectl, who may not have the program `nopea`."""
+
 _GLUE = "\x00"
 """Stands for a space at which a line must not break."""
 
 
+def as_called(text: str) -> str:
+    """Return a text with the commands in backticks as people call them: `kubectl nopea …` for the plugin."""
+    context = click.get_current_context(silent=True)
+    is_plugin = context is not None and context.find_root().info_name == PLUGIN
+    return text.replace("`nopea ", f"`{PLUGIN} ") if is_plugin else text
+
+
 def print_error(message: str, hint: str = "") -> None:
     """Print to standard error what is wrong and, on a line of its own, what to do."""
-    click.secho(f"✗ {message}", fg="red", err=True)
+    click.secho(f"✗ {as_called(message)}", fg="red", err=True)
     if hint:
         print_hint(hint)
 
 
 def print_hint(hint: str) -> None:
     """Print one line of advice to standard error."""
-    click.echo(f"→ {hint}", err=True)
+    click.echo(f"→ {as_called(hint)}", err=True)
 
 
 def print_problem(problem: Problem | StatusError, *, hint: str | None = None) -> None:
@@ -70,6 +80,7 @@ def wrapped(text: str, *, width: int | None, indent: str = "", first: str = "") 
     `first` is before the first line, `indent` before each other one. A command in backticks stays on one line
     if it fits on one, so that it can be copied.
     """
+    text = as_called(text)
     if width is None:
         yield f"{first}{text}"
         return

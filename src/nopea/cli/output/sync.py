@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from nopea.cli.output.messages import count
+from nopea.cli.output.messages import as_called, count
 from nopea.core.api.conditions import HEALTHY, find
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import MAX_ERRORS, GitRepositoryStatus
@@ -24,7 +24,7 @@ def synced_lines(repository: Repository) -> Iterator[str]:
     yield f"  {commit_line(status)}"
     if repository.pin is not None:
         ends = f"`nopea rollback {repository.key.arguments} --resume`"
-        yield f"  rolled back: {repository.pin.left} is not followed until {ends}"
+        yield as_called(f"  rolled back: {repository.pin.left} is not followed until {ends}")
     health = find(status.conditions, HEALTHY)
     if health is not None and health.status != "True":
         yield f"  {'unhealthy' if health.status == 'False' else 'not healthy yet'}: {health.message}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
 from nopea.cli.output.messages import (
+    PLUGIN,
     count,
     print_document,
     print_error,
@@ -28,6 +30,20 @@ def test_an_error_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> 
     print_hint("Wait.")
 
     assert capsys.readouterr() == ("", "✗ It failed.\n→ Try again.\n✗ It failed.\n→ Wait.\n")
+
+
+@pytest.mark.parametrize(
+    ("program", "shown"), [("nopea", "`nopea why x`"), (PLUGIN, "`kubectl nopea why x`")]
+)
+def test_advice_names_the_program_that_people_have(
+    capsys: pytest.CaptureFixture[str], program: str, shown: str
+) -> None:
+    """Who has the plugin for kubectl may not have the program `nopea`."""
+    with click.Context(click.Command("main"), info_name=program).scope():
+        print_error("See `nopea why x`.", "Run `nopea why x`.")
+        click.echo(*wrapped("Run `nopea why x`.", width=40, first="  "))
+
+    assert capsys.readouterr() == (f"  Run {shown}.\n", f"✗ See {shown}.\n→ Run {shown}.\n")
 
 
 def test_a_problem_has_its_code_and_place(capsys: pytest.CaptureFixture[str]) -> None:
