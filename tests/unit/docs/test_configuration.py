@@ -14,7 +14,8 @@ import click
 import pytest
 
 from nopea import app, log_events
-from nopea.cli.commands.run import SECRET_VARIABLE, MemorySize, command
+from nopea.cli.commands.run import SECRET_VARIABLE, command
+from nopea.cli.memory_size import MemorySize
 from nopea.core.api.tenancy import TenancyPolicy
 from nopea.core.trigger import Trigger
 from nopea.logs import Event

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import click
 
 from nopea import logs
+from nopea.cli.memory_size import MemorySize
 from nopea.cli.notify_options import notify_options, notify_settings
+from nopea.cli.options import SectionedCommand
 from nopea.cli.tenancy_options import NAMES, hosts_of, tenancy_options, tenancy_policy
 from nopea.core.notify.address import InvalidAddressError, parse_addresses
 from nopea.core.secret import Secret
@@ -20,23 +22,18 @@ DEFAULTS = Settings()
 SECRET_VARIABLE = "NOPEA_WEBHOOK_SECRET"
 """It has no flag: command lines are visible to all users of the machine."""
 
-_MAX_DIGITS = 15  # a petabyte; int() raises an error of its own for thousands of digits
-
-
-class MemorySize(click.ParamType[int]):
-    """Bytes as Kubernetes writes them: `512Mi`, `1Gi`, or a plain number."""
-
-    name = "size"
-    _UNITS: ClassVar = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the bytes, or fail with an example."""
-        if isinstance(value, int):
-            return value
-        number, unit = (value[:-2], value[-2:]) if value[-2:] in self._UNITS else (value, "")
-        if not number.isascii() or not number.isdigit() or len(number) > _MAX_DIGITS:
-            self.fail(f"{value!r} is not a size. Example: 512Mi.", param, ctx)
-        return int(number) * self._UNITS.get(unit, 1)
+SECTIONS = {
+    "kubeconfig": "Cluster",
+    "host": "Ports, dashboard, users",
+    "log_level": "Log",
+    "cache_dir": "Git",
+    "apply_as_controller": "Rights and limits of GitRepositories",
+    "cdevents_sink": "CDEvents",
+    "webhook_secret_file": "Webhooks",
+    "notify_url": "Notifications and commit statuses",
+    "shutdown_seconds": "Process",
+}
+"""The sections of the help, by their first option."""
 
 
 class CacheError(Exception):
@@ -62,7 +59,12 @@ def _default_cache() -> Path:
     return Path.home() / ".cache" / "nopea" / "controller"
 
 
-@click.command("run", context_settings={"auto_envvar_prefix": "NOPEA", "show_default": True})
+@click.command(
+    "run",
+    cls=SectionedCommand,
+    sections=SECTIONS,
+    context_settings={"auto_envvar_prefix": "NOPEA", "show_default": True},
+)
 @click.option(
     "--kubeconfig",
     type=click.Path(path_type=Path),

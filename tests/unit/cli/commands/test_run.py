@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from nopea.cli.commands.run import MemorySize, command, settings_of
+from nopea.cli.commands.run import SECTIONS, command, settings_of
 from nopea.core.api.tenancy import TenancyPolicy
 from nopea.core.git.networks import Networks
 from nopea.core.notify.address import ReceiverAddress
@@ -47,23 +47,16 @@ def _told(*args: str) -> dict[str, Any]:
     return command.make_context("run", list(args)).params
 
 
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("512Mi", 512 * 2**20), ("1Gi", 2**30), ("64Ki", 64 * 2**10), ("1048576", 2**20), ("0", 0)],
-)
-def test_sizes_are_written_as_in_kubernetes(text: str, size: int) -> None:
-    """A size has a binary unit or is a number of bytes; an integer is taken as it is."""
-    assert MemorySize().convert(text, None, None) == size
-    assert MemorySize().convert(size, None, None) == size
+def test_the_help_lists_the_options_in_sections() -> None:
+    """Each option once, in the order of the command line; a section that begins nowhere is a mistake."""
+    shown = command.get_help(command.make_context("run", []))
 
-
-@pytest.mark.parametrize(
-    "text", ["", "Mi", "512M", "512mi", "512 Mi", "-1", "1.5Gi", "1e9", "٥Mi", "five", "9" * 5000, "9" * 30]
-)
-def test_an_invalid_size_is_refused(text: str) -> None:
-    """An invalid size is a usage error with a message, not a traceback."""
-    with pytest.raises(click.BadParameter, match="is not a size"):
-        MemorySize().convert(text, None, None)
+    assert [line[:-1] for line in shown.splitlines() if line[:1].isupper() and line.endswith(":")] == [
+        *SECTIONS.values()
+    ]
+    assert set(SECTIONS) <= {param.name for param in command.params}
+    for param in command.params:
+        assert shown.count(f"  {param.opts[0]} ") == 1, param.opts
 
 
 def test_the_defaults_are_those_of_the_settings() -> None:

@@ -41,7 +41,7 @@ def test_advice_names_the_program_that_people_have(
     """Who has the plugin for kubectl may not have the program `nopea`."""
     with click.Context(click.Command("main"), info_name=program).scope():
         print_error("See `nopea why x`.", "Run `nopea why x`.")
-        click.echo(*wrapped("Run `nopea why x`.", width=40, first="  "))
+        click.echo("".join(wrapped("Run `nopea why x`.", width=40, first="  ")))
 
     assert capsys.readouterr() == (f"  Run {shown}.\n", f"✗ See {shown}.\n→ Run {shown}.\n")
 
