@@ -18,7 +18,6 @@ import msgspec
 
 from nopea import tasks
 from nopea.cli.folder import UNNAMED, locate, read_folder
-from nopea.cli.output.messages import count
 from nopea.cli.progress import show_late_progress
 from nopea.cli.repository import read_repository, read_state
 from nopea.core.api.pin import explained
@@ -29,7 +28,9 @@ from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.git.proxy import proxy_variables
 from nopea.core.git.source import Remote
 from nopea.core.objects import RepoKey
+from nopea.core.plan.inspection import Inspection
 from nopea.core.problem import Code, Problem, StalledError, SyncError
+from nopea.core.show.words import count
 from nopea.downloads.port import Downloads
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
@@ -39,7 +40,7 @@ from nopea.reconcile.comparison import Tell, told_nobody
 from nopea.reconcile.credentials import remote_of
 from nopea.reconcile.fetch import Fetcher, Snapshot
 from nopea.reconcile.inputs import ClusterInputs
-from nopea.reconcile.inspect import Inspection, Inspector
+from nopea.reconcile.inspect import Inspector
 from nopea.reconcile.remotes import Remotes
 from nopea.reconcile.renderings import Cluster, NoCluster, Renderings
 from nopea.render.port import RenderPort

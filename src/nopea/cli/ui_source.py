@@ -9,7 +9,6 @@ from contextlib import aclosing
 from nopea.cli.cluster import CommandError, without_retry
 from nopea.cli.heartbeat import Liveness, liveness
 from nopea.cli.inspection import Looks, inspect_repository
-from nopea.cli.output.yaml_diff import yaml_lines
 from nopea.cli.reported_events import list_events
 from nopea.cli.repository import missing, read_state
 from nopea.cli.ui_actions import Requests
@@ -18,6 +17,7 @@ from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import RepoKey
 from nopea.core.plan.object_diff import ObjectDiff
 from nopea.core.problem import SyncError
+from nopea.core.show.yaml_diff import yaml_lines
 from nopea.dashboard.pages.difference import ComparedObject, Difference
 from nopea.dashboard.source import AppliedObjects, ControllerState, DashboardError, Reported, Viewer
 from nopea.kube.client import KubeClient

@@ -19,6 +19,7 @@ from nopea.core.objects import (
     ObjectKey,
 )
 from nopea.core.plan.model import Action, Reason, Step
+from nopea.core.plan.object_diff import RIGHTS
 from nopea.core.problem import Code, Problem
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import (
@@ -35,9 +36,6 @@ from nopea.reconcile.definitions import is_unserved
 
 SECONDS: Final = 120.0
 """After so long, the rest of a plan is not tried."""
-
-RIGHTS: Final = "you may not apply it"
-"""Why an object was not tried: the rights of the user, who need not have those of Nopea."""
 
 _UNSUPPORTED: Final = "does not support dry run"
 _NO_ACCOUNT: Final = "error looking up service account"

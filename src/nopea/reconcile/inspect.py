@@ -5,8 +5,6 @@ For `nopea diff` and `nopea plan`. Reads only, with the caller's own rights, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from nopea.core.api.labels import owner_label
@@ -15,9 +13,8 @@ from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.apply.ignore_rules import deployers_of
 from nopea.core.git.source import Remote
-from nopea.core.plan.model import Action, Reason
-from nopea.core.plan.object_diff import ObjectDiff, with_users
-from nopea.core.problem import Problem
+from nopea.core.plan.inspection import Inspection
+from nopea.core.plan.object_diff import with_users
 from nopea.informers.listed import ListedObjects
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -31,35 +28,6 @@ from nopea.reconcile.sync import ClusterSync
 from nopea.state.ownership import Ownership
 from nopea.state.repositories import RepositoryStore
 from nopea.state.store import RepositoryState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspection:
-    """What a sync would do now. `problems` are all of them: of Git, of rendering, and of objects."""
-
-    objects: tuple[ObjectDiff, ...]
-    problems: tuple[Problem, ...]
-
-    @property
-    def differs(self) -> bool:
-        """True when the cluster differs from Git."""
-        return any(one.differs for one in self.objects)
-
-    @property
-    def would_change(self) -> bool:
-        """True when a sync would change the cluster."""
-        return any(one.would_change for one in self.objects)
-
-    @property
-    def is_refused(self) -> bool:
-        """True when an object is refused, or something cannot be planned."""
-        return bool(self.problems) or any(one.step.action is Action.REFUSE for one in self.objects)
-
-    @property
-    def is_complete(self) -> bool:
-        """False when something could not be read, in Git or in the cluster."""
-        refused = {one.step.problem for one in self.objects if one.step.reason is not Reason.UNREADABLE}
-        return all(problem in refused for problem in self.problems)
 
 
 class Inspector:

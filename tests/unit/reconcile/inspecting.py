@@ -6,8 +6,9 @@ from tests.fakes.installation import Installation, key_of
 
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import Remote
+from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.object_diff import ObjectDiff
-from nopea.reconcile.inspect import Inspection, Inspector
+from nopea.reconcile.inspect import Inspector
 from nopea.state.inventory import InventoryStore
 from nopea.state.store import RepositoryState
 

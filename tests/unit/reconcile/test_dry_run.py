@@ -12,6 +12,7 @@ from tests.unit.reconcile.test_observe import desired
 
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, ObservedObject, Reason, Step
+from nopea.core.plan.object_diff import RIGHTS
 from nopea.core.problem import Code
 from nopea.kube.errors import (
     ApiError,
@@ -24,7 +25,7 @@ from nopea.kube.errors import (
     UnreachableError,
 )
 from nopea.kube.kinds import CONFIG_MAPS
-from nopea.reconcile.dry_run import RIGHTS, DryRun
+from nopea.reconcile.dry_run import DryRun
 
 WEB = desired("web", colour="red")
 NAMESPACE = ObjectKey("", "Namespace", "", "shop")

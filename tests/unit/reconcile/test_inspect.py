@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes.installation import config_map, installed, key_of
+from tests.fakes.installation import config_map, installed
 from tests.fakes.object_store import CONFIG_MAPS
 from tests.unit.reconcile.inspecting import diff_of, inspect
 
-from nopea.core.plan.model import Action, Reason, Step
-from nopea.core.plan.object_diff import ObjectDiff
+from nopea.core.plan.model import Action, Reason
 from nopea.core.problem import Code, Problem
 from nopea.kube.errors import ApiFailure, ForbiddenError
-from nopea.reconcile.inspect import Inspection
 
 pytestmark = pytest.mark.looptime
 
@@ -99,17 +97,3 @@ async def test_break_glass_shows_the_differences_that_it_keeps() -> None:
         (field,) = diff_of(inspection, "a").fields
         assert (field.git, field.live) == ("green", "blue")
         assert diff_of(inspection, "b").fields == ()
-
-
-def test_an_inspection_is_complete_when_only_objects_are_refused() -> None:
-    """An object that cannot be read, or a problem without an object, makes the inspection incomplete."""
-    refused, unreadable = (
-        ObjectDiff(step=Step(action=Action.REFUSE, reason=reason, key=key_of("a"), problem=PROBLEM))
-        for reason in (Reason.OWNED_BY_OTHER, Reason.UNREADABLE)
-    )
-
-    assert Inspection(objects=(refused,), problems=(PROBLEM,)).is_complete
-    assert not Inspection(objects=(unreadable,), problems=(PROBLEM,)).is_complete
-    assert not Inspection(objects=(), problems=(PROBLEM,)).is_complete
-    assert Inspection(objects=(refused,), problems=(PROBLEM,)).is_refused
-    assert not Inspection(objects=(), problems=()).is_refused

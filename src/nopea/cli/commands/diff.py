@@ -47,10 +47,11 @@ def command(*, cluster: ClusterChoice, name: str, server: bool, output: str) -> 
 
 
 def _print(inspected: InspectedRepository, output: str) -> int:
-    from nopea.cli.output.diff import object_lines, print_other_problems, rights_notes, summary
+    from nopea.cli.output.diff import object_lines, print_other_problems
     from nopea.cli.output.diff_json import inspection_json
-    from nopea.cli.output.markdown import markdown
     from nopea.cli.output.messages import print_document, print_hint
+    from nopea.core.show.facts import rights_notes, summary
+    from nopea.core.show.markdown import markdown
 
     inspection, repository = inspected.inspection, inspected.repository
     objects = tuple(each for each in inspection.objects if each.differs or each.fields or each.would_change)

@@ -161,8 +161,9 @@ async def _apply(
     )
     from nopea.cli.output.findings import finding_lines
     from nopea.cli.output.history import age
-    from nopea.cli.output.messages import count, print_error, terminal_width
+    from nopea.cli.output.messages import print_error, terminal_width
     from nopea.cli.progress import show_progress
+    from nopea.core.show.words import count
 
     refuse_foreign(installed, force=force)
     if installed is None and not force:

@@ -66,8 +66,9 @@ def command(*, cluster: ClusterChoice, folder: Path | None) -> None:
 
 def _print(found: Sequence[ForeignObject], problems: Sequence[Problem]) -> int:
     from nopea.cli.output.manifests import commented_yaml
-    from nopea.cli.output.messages import count, print_error, print_hint, print_problem
+    from nopea.cli.output.messages import print_error, print_hint, print_problem
     from nopea.core.migrate.migrate import migrate
+    from nopea.core.show.words import count
 
     migrated = migrate(found)
     for each in migrated:

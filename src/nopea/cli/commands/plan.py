@@ -93,10 +93,11 @@ def command(
 
 
 def _print(inspected: InspectedRepository, output: str, *, with_unchanged: bool) -> int:
-    from nopea.cli.output.diff import is_unchanged, object_lines, print_other_problems, rights_notes, summary
+    from nopea.cli.output.diff import object_lines, print_other_problems
     from nopea.cli.output.diff_json import inspection_json
-    from nopea.cli.output.markdown import markdown
     from nopea.cli.output.messages import print_document
+    from nopea.core.show.facts import is_unchanged, rights_notes, summary
+    from nopea.core.show.markdown import markdown
 
     inspection, where = inspected.inspection, inspected.where
     objects = tuple(each for each in inspection.objects if with_unchanged or not is_unchanged(each))

@@ -50,8 +50,9 @@ async def _uninstall(client: KubeClient, *, keep_crds: bool, force: bool, dry_ru
     from nopea.cli.heartbeat import SYSTEM_NAMESPACE, liveness
     from nopea.cli.installation.installed import HELM, find_installed
     from nopea.cli.installation.removal import delete_objects, find_removal, release, wait_gone
-    from nopea.cli.output.messages import count, print_error
+    from nopea.cli.output.messages import print_error
     from nopea.cli.progress import show_progress
+    from nopea.core.show.words import count
 
     installed = await find_installed(client)
     if installed is not None and not force and not installed.is_ours:

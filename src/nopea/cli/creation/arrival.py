@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 from nopea.cli.heartbeat import why_dead
-from nopea.cli.output.messages import count
 from nopea.cli.repository import read_repository
 from nopea.core.api.conditions import HEALTHY, READY, find
 from nopea.core.api.repository import Repository
@@ -14,6 +13,7 @@ from nopea.core.drift.mask import plain_line
 from nopea.core.health.rules import HealthStatus
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code
+from nopea.core.show.words import count
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
 

@@ -25,7 +25,7 @@ from nopea.cli.creation.login import GitLogin, Given, find_login, read_file, rea
 from nopea.cli.creation.preview import Preview, preview, wait_for_key
 from nopea.cli.creation.server import refuse_login_in
 from nopea.cli.inspection import looking, valid_spec
-from nopea.cli.output.diff import object_lines, print_other_problems, rights_notes
+from nopea.cli.output.diff import object_lines, print_other_problems
 from nopea.cli.output.history import age
 from nopea.cli.output.manifests import commented_yaml
 from nopea.cli.output.messages import print_error, print_hint, print_problem
@@ -35,6 +35,7 @@ from nopea.core.drift.mask import mask_object
 from nopea.core.git.private_key import tidy
 from nopea.core.git.source import Remote
 from nopea.core.objects import RepoKey
+from nopea.core.show.facts import rights_notes
 from nopea.kube.client import KubeClient
 from nopea.kube.config import ConfigError
 from nopea.kube.load import load_config

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from nopea.cli.creation.server import SECONDS, temporary_git
 from nopea.cli.inspection import DEFAULT_LOOKS, Looks, cluster_inputs, fetched, temporary_fetcher, valid_spec
-from nopea.cli.output.messages import count
 from nopea.core.api.repository import Repository, ref_of
 from nopea.core.drift.mask import plain_line
 from nopea.core.git.source import SHORT_COMMIT, Commit, Remote
+from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.model import Action
 from nopea.core.plan.object_diff import ObjectDiff
 from nopea.core.problem import Code, SyncError
+from nopea.core.show.words import count
 from nopea.kube.client import KubeClient
-from nopea.reconcile.inspect import Inspection, Inspector
+from nopea.reconcile.inspect import Inspector
 from nopea.state.store import RepositoryState
 
 KEY_POLL_SECONDS = 3.0

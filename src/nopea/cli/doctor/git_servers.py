@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from nopea.cli.doctor.finding import Finding, good, problem, warning
-from nopea.cli.output.messages import count
 from nopea.core.api.conditions import FETCHED, find
 from nopea.core.api.entries import StatusError
 from nopea.core.api.repository import Repository
@@ -14,6 +13,7 @@ from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.drift.mask import plain_line
 from nopea.core.git.source import host_of
 from nopea.core.problem import Code
+from nopea.core.show.words import count
 from nopea.core.status.concerns import concerns_of
 
 _NAMES = 3

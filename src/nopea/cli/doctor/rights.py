@@ -15,13 +15,13 @@ from typing import Any
 from nopea.cli.doctor.controller import Deployed
 from nopea.cli.doctor.finding import Finding, good, problem, unknown, warning
 from nopea.cli.installation.profiles import Manifest, Profile, objects, tenant_roles
-from nopea.cli.output.messages import count
 from nopea.cli.repository import read_state
 from nopea.core.api.conditions import WATCHING, find
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.objects import Resource
 from nopea.core.problem import SyncError
+from nopea.core.show.words import count
 from nopea.kube.access import Permission, is_allowed
 from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.discovery import Discovery

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from nopea.core.api.conditions import format_time
+from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
 from nopea.core.problem import Problem
-from nopea.reconcile.inspect import Inspection
 
 
 def inspection_json(inspection: Inspection, objects: Sequence[ObjectDiff], **head: Any) -> dict[str, Any]:

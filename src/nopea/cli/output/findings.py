@@ -9,8 +9,9 @@ import click
 
 from nopea.cli.doctor.finding import Finding, Verdict
 from nopea.cli.output.manifests import commented_yaml
-from nopea.cli.output.messages import count, wrapped
+from nopea.cli.output.messages import wrapped
 from nopea.core.drift.mask import plain_line
+from nopea.core.show.words import count
 
 _MARKS = {
     Verdict.GOOD: ("✓", "green"),

@@ -64,7 +64,7 @@ def print_document(value: dict[str, Any], output: str) -> None:
     if output == "json":
         print_json(value)
         return
-    from nopea.cli.output.manifests import yaml_of
+    from nopea.core.show.yaml_text import yaml_of
 
     click.echo(yaml_of(value), nl=False)
 
@@ -99,8 +99,3 @@ def wrapped(text: str, *, width: int | None, indent: str = "", first: str = "") 
     )
     for line in lines:
         yield line.replace(_GLUE, " ")
-
-
-def count(number: int, noun: str) -> str:
-    """Return `1 object`, `2 objects`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

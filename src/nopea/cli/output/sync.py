@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import click
 
-from nopea.cli.output.messages import as_called, count
+from nopea.cli.output.messages import as_called
 from nopea.core.api.conditions import HEALTHY, find
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import MAX_ERRORS, GitRepositoryStatus
 from nopea.core.drift.find import who
 from nopea.core.git.source import SHORT_COMMIT
+from nopea.core.show.words import count
 from nopea.core.status.timeline import changes_of
 
 

@@ -31,6 +31,9 @@ ADMISSION: Final = "changed at admission"
 KEPT: Final = "not reverted"
 """The note of drift that a sync leaves although it writes the object."""
 
+RIGHTS: Final = "you may not apply it"
+"""Why an object was not tried: the rights of the user, who need not have those of Nopea."""
+
 SHOWN: Final = 4096
 """The most characters of one value."""
 

@@ -10,8 +10,8 @@ from tests.unit.cli.output.inspections import planned
 from nopea.cli.creation.declaration import planned_repository, repository_manifest
 from nopea.cli.creation.preview import Preview
 from nopea.core.objects import RepoKey
+from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.model import Action
-from nopea.reconcile.inspect import Inspection
 
 REPOSITORY = planned_repository(
     repository_manifest(RepoKey("shop", "web"), {"url": "https://git.example/web", "path": "deploy"})

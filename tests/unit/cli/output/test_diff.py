@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 from tests.unit.cli.output.inspections import GUARD, manifest, planned
 
-from nopea.cli.output.diff import object_lines, rights_notes, summary
+from nopea.cli.output.diff import object_lines
 from nopea.core.drift.three_way import Side
 from nopea.core.plan.model import Action, Reason
-from nopea.core.plan.object_diff import ADMISSION, KEPT, FieldDiff, ObjectDiff
-from nopea.core.problem import Code, Problem
-from nopea.reconcile.dry_run import RIGHTS
+from nopea.core.plan.object_diff import ADMISSION, KEPT, RIGHTS, FieldDiff, ObjectDiff
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-PROBLEM = Problem(code=Code.OWNED_BY_OTHER, message="It is another's.", hint="Remove it.")
 BEFORE, AFTER = manifest(colour="red", size="1"), manifest(colour="blue", size="1")
 
 
@@ -133,7 +129,7 @@ def test_refused_objects_come_last_and_share_their_message() -> None:
 
 
 def test_what_is_not_known_is_said() -> None:
-    """Why an object was not tried, and that one is made again; missing rights have a note of their own."""
+    """Why an object was not tried, and that one is made again; missing rights have a note elsewhere."""
     unchecked = planned(Action.CREATE, after=AFTER, unchecked="its namespace does\nnot exist yet")
     recreated = planned(Action.APPLY, before=BEFORE, after=AFTER, recreated=True)
     marked = planned(Action.APPLY, before=BEFORE, after=BEFORE, reason=Reason.ADOPTED)
@@ -143,9 +139,6 @@ def test_what_is_not_known_is_said() -> None:
     assert _plain(recreated)[1] == "    is deleted and created again, because a field cannot change"
     assert _plain(marked)[1:] == ["    only Nopea's own label and annotation are set"]
     assert RIGHTS not in " ".join(_plain(forbidden))
-    assert list(rights_notes([forbidden, forbidden, unchecked])) == [
-        "You may not apply objects of kind ConfigMap: 2 objects not checked."
-    ]
 
 
 def test_lines_are_coloured() -> None:
@@ -154,17 +147,3 @@ def test_lines_are_coloured() -> None:
 
     assert "\x1b[31m-  colour: red" in "".join(lines)
     assert "\x1b[32m+  colour: blue" in "".join(lines)
-
-
-def test_the_summary_counts_what_would_be_done() -> None:
-    """What changes nothing that can be seen is left as it is; an empty plan has its own text."""
-    unchanged = planned(Action.LEAVE, reason=Reason.UNCHANGED)
-    change = planned(Action.APPLY, before=BEFORE, after=AFTER)
-    kept = replace(change, change=planned(Action.APPLY, before=BEFORE, after=BEFORE).change)
-    create, delete = planned(Action.CREATE), planned(Action.PRUNE)
-    refused = planned(Action.REFUSE, problem=PROBLEM)
-
-    assert summary((unchanged, create, change, kept, delete, refused, create)) == (
-        "2 to create, 1 to change, 1 to delete, 1 refused, 1 left as is, 1 unchanged"
-    )
-    assert summary(()) == "No objects."

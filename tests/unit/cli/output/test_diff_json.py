@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tests.unit.cli.output.inspections import planned
-from tests.unit.cli.output.test_diff import PROBLEM, field_diff
+from tests.unit.cli.output.test_diff import field_diff
+from tests.unit.core.show.test_facts import PROBLEM
 
 from nopea.cli.output.diff_json import inspection_json
+from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.model import Action, Reason
-from nopea.reconcile.inspect import Inspection
 
 
 def test_json_has_every_fact() -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from nopea.cli.output.messages import (
     PLUGIN,
-    count,
     print_document,
     print_error,
     print_hint,
@@ -67,11 +66,6 @@ def test_json_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> Non
     print_json({"a": 1})
 
     assert capsys.readouterr() == ('{\n  "a": 1\n}\n', "")
-
-
-def test_one_is_singular() -> None:
-    """The noun is in the plural for every number except 1."""
-    assert [count(number, "object") for number in (0, 1, 2)] == ["0 objects", "1 object", "2 objects"]
 
 
 def test_a_text_is_wrapped_between_words() -> None:

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.cli.output.inspections import GUARD, manifest, planned
 
-from nopea.cli.output.markdown import LIMIT, fenced, markdown
 from nopea.core.drift.three_way import Side
+from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.model import Action, Reason
 from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
 from nopea.core.problem import Code, Problem
-from nopea.reconcile.inspect import Inspection
+from nopea.core.show.markdown import LIMIT, fenced, markdown
 
 INVALID = Problem(
     code=Code.INVALID, message=".spec.replica is unknown.", hint="Correct it.", source="web.yaml#1"

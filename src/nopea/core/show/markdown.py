@@ -10,7 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from nopea.cli.output.diff import (
+from nopea.core.plan.inspection import Inspection
+from nopea.core.plan.model import Action
+from nopea.core.plan.object_diff import ObjectDiff
+from nopea.core.problem import Problem, printable
+from nopea.core.show.facts import (
     HELD_BACK,
     change_lines,
     facts,
@@ -21,11 +25,7 @@ from nopea.cli.output.diff import (
     summary,
     verb_of,
 )
-from nopea.cli.output.messages import count
-from nopea.core.plan.model import Action
-from nopea.core.plan.object_diff import ObjectDiff
-from nopea.core.problem import Problem, printable
-from nopea.reconcile.inspect import Inspection
+from nopea.core.show.words import count
 
 LIMIT: Final = 65_000
 """GitHub's limit is 65,536 characters; a job may add a line."""

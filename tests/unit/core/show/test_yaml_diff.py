@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nopea.cli.output.yaml_diff import MOST_COMPARED, unified, yaml_lines
+from nopea.core.show.yaml_diff import MOST_COMPARED, unified, yaml_lines
 
 WEB: dict[str, Any] = {
     "kind": "Deployment",

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from nopea.cli.output.manifests import Dumper, in_reading_order
+from nopea.core.show.yaml_text import Dumper, in_reading_order
 
 CONTEXT: Final = 3
 """Unchanged lines around a change."""

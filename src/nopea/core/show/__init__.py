@@ -1,0 +1,1 @@
+"""A plan as people read it: what an object becomes, as lines and as Markdown. Pure."""
