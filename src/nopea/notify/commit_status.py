@@ -17,13 +17,12 @@ from cachetools import LRUCache
 
 from nopea import log_events
 from nopea.core.api.spec import GitRepositorySpec, Provider
+from nopea.core.forge.project import REFUSALS, authorization, provider_of
 from nopea.core.git.source import Remote
 from nopea.core.notify.address import InvalidAddressError, ReceiverAddress
 from nopea.core.notify.commit_status import (
     CommitStatus,
-    authorization,
     commit_status,
-    provider_of,
     request_of,
     what_to_grant,
 )
@@ -101,12 +100,12 @@ class CommitStatuses:
     def send(self, status: CommitStatus) -> None:
         """Queue a status; one that cannot be sent is logged once. Never blocks."""
         remote = self._remote_of(status.repository)
-        if remote is None or remote.url != status.url:
+        if remote is None or remote.url != status.project.url:
             return  # the spec has another URL by now: these are not its credentials
         token = remote.credentials.digest()
         if self._refused.get(status.repository) == token and token:
             return
-        header = authorization(status, remote.credentials)
+        header = authorization(status.project, remote.credentials)
         if header is None:
             self._log_once(status.repository, _NO_TOKEN)
             return
@@ -124,7 +123,7 @@ class CommitStatuses:
             body=request.body,
             headers={"Content-Type": "application/json"},
             repository=status.repository,
-            provider=status.provider,
+            provider=status.project.provider,
             token=token,
         )
         self._box(urlsplit(request.url).netloc, status.namespace).offer(message)
@@ -171,7 +170,7 @@ class CommitStatuses:
                 message.repository, "GitLab refuses it, most likely because the commit already has this state"
             )
             return
-        if status in (401, 403, 404):
+        if status in REFUSALS:
             self._refused[message.repository] = message.token
         elif not self._is_first(message.repository):
             return

@@ -5,38 +5,31 @@ The commit is applied, it cannot be applied, or it waits: for what may end witho
 
 from __future__ import annotations
 
-import base64
 import enum
-import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import orjson
 
 from nopea.core.api.conditions import HEALTHY, find
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.drift.mask import plain_line
-from nopea.core.git.source import Credentials
+from nopea.core.forge.project import REFUSALS, Project, project_of
 from nopea.core.notify.failures import HOLD_SECONDS, seconds_of
 from nopea.core.notify.rate_limit import AlertState
 from nopea.core.objects import RepoKey
-from nopea.core.secret import Secret
 from nopea.core.status.conditions import report_line
 from nopea.core.status.report import Result
 from nopea.core.status.transition import Transition
 
 MAX_DESCRIPTION: Final = 140
-PROVIDERS: Final = frozenset({Provider.GITHUB, Provider.GITLAB, Provider.GITEA})
-_SCP: Final = re.compile(r"[A-Za-z0-9._-]+@(?P<host>[A-Za-z0-9.-]+):(?P<path>.+)", re.DOTALL)
 _GRANTS: Final = {
     Provider.GITHUB: "Use a token with `Commit statuses: write` (classic: `repo:status`)",
     Provider.GITLAB: "Use a project access token with the scope `api` and the role Developer",
     Provider.GITEA: "Use a token with the permission `repository: write`",
 }
 _GITLAB_STATES: Final = {"success": "success", "pending": "pending"}
-_SSH_HOSTS: Final = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
-"""Hosts that serve SSH on port 443 for another host."""
 
 
 class State(enum.StrEnum):
@@ -56,12 +49,8 @@ class CommitStatus:
     """One status of one commit, for the repository's own server only."""
 
     repository: RepoKey
-    url: str
-    """The URL of the repository; only its own credentials may be sent."""
-    provider: Provider
-    server: str
-    """The base URL of the server: `https://git.acme.example`, with the port of an http URL."""
-    path: str
+    project: Project
+    """Where the repository is; only its own credentials may be sent."""
     commit: str
     state: State
     description: str
@@ -107,17 +96,13 @@ def commit_status(transition: Transition) -> CommitStatus | None:
     result = _state(transition)
     if result is None or not commit or not isinstance(spec, GitRepositorySpec):
         return None
-    place = _locate(spec.url)
-    provider = provider_of(spec)
-    if place is None or provider is None:
+    project = project_of(spec)
+    if project is None:
         return None
     state, description = result
     return CommitStatus(
         repository=transition.repository.key,
-        url=spec.url,
-        provider=provider,
-        server=place[0],
-        path=place[1],
+        project=project,
         commit=commit,
         state=state,
         description=plain_line(description, *transition.hidden, limit=MAX_DESCRIPTION),
@@ -179,95 +164,24 @@ def _state_of_health(transition: Transition) -> tuple[State, str] | None:
     return _waits_for_health(transition) or (State.SUCCESS, after.message)
 
 
-def provider_of(spec: GitRepositorySpec) -> Provider | None:
-    """Return the provider whose API the server has: spec.webhook.provider, else a guess by the host name."""
-    if spec.webhook is not None and spec.webhook.provider is not None:
-        return spec.webhook.provider if spec.webhook.provider in PROVIDERS else None
-    place = _locate(spec.url)
-    host = urlsplit(place[0]).hostname or "" if place else ""
-    if host in ("github.com", "www.github.com") or host.startswith("github."):
-        return Provider.GITHUB
-    if host == "gitlab.com" or host.startswith("gitlab."):
-        return Provider.GITLAB
-    if host == "codeberg.org" or host.startswith(("gitea.", "forgejo.")):
-        return Provider.GITEA
-    return None
-
-
 def request_of(status: CommitStatus, *, context: str, target_url: str) -> StatusRequest:
     """Return the provider's request. `target_url`, if any, is the link of the status."""
     sha = quote(status.commit, safe="")
-    if status.provider is Provider.GITLAB:
+    if status.project.provider is Provider.GITLAB:
         state = _GITLAB_STATES.get(status.state, "failed")
         query = {"state": state, "name": context, "description": status.description}
         if target_url:
             query["target_url"] = target_url
-        project = quote(status.path, safe="")
-        url = f"{status.server}/api/v4/projects/{project}/statuses/{sha}?{urlencode(query)}"
+        url = f"{status.project.endpoint}/statuses/{sha}?{urlencode(query)}"
         return StatusRequest(url=url, body=b"")
     body = {"state": status.state, "context": context, "description": status.description}
     if target_url:
         body["target_url"] = target_url
-    *below, owner, name = (quote(part, safe="") for part in status.path.split("/"))
-    url = f"{_api(status, below)}/repos/{owner}/{name}/statuses/{sha}"
-    return StatusRequest(url=url, body=orjson.dumps(body))
-
-
-def _api(status: CommitStatus, below: list[str]) -> str:
-    """Return the base URL of the API; a server below a path of its host has that path in front."""
-    root = "/".join([status.server, *below])
-    if status.provider is Provider.GITEA:
-        return f"{root}/api/v1"
-    is_public = urlsplit(status.server).hostname in ("github.com", "www.github.com")
-    return "https://api.github.com" if is_public else f"{root}/api/v3"
-
-
-def authorization(status: CommitStatus, credentials: Credentials) -> Secret | None:
-    """Return the header Authorization from the repository's own credentials; None if they hold no token.
-
-    Beside an SSH key, `password` is the passphrase of the key and is never sent.
-    """
-    over_ssh = not status.url.startswith(("http://", "https://"))
-    password = Secret(b"") if over_ssh else credentials.password
-    token = credentials.token or password
-    if not token or not all(0x21 <= byte <= 0x7E for byte in token.reveal()):
-        return None
-    if status.provider is not Provider.GITEA:
-        return Secret(b"Bearer " + token.reveal())
-    if credentials.token:
-        return Secret(b"token " + token.reveal())
-    return Secret(b"Basic " + base64.b64encode(credentials.username.encode() + b":" + token.reveal()))
+    return StatusRequest(url=f"{status.project.endpoint}/statuses/{sha}", body=orjson.dumps(body))
 
 
 def what_to_grant(provider: Provider, answer: int) -> str:
     """Return what to do about a response that refuses a status."""
-    if answer in (401, 403, 404):
+    if answer in REFUSALS:
         return f"{_GRANTS[provider]} in the Secret of spec.secretRef, or remove --commit-status."
     return "Check whether the server still has the commit."
-
-
-def _locate(url: str) -> tuple[str, str] | None:
-    """Return the server and the path of a repository's URL; None for files and paths without owner/name."""
-    scp = _SCP.fullmatch(url) if "://" not in url else None
-    if scp is not None:
-        server, path = f"https://{_web_host(scp['host'])}", scp["path"]
-    else:
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            return None
-        if parts.scheme not in ("http", "https", "ssh") or not host:
-            return None
-        name = f"[{host}]" if ":" in host else _web_host(host)
-        is_web = parts.scheme != "ssh"
-        server = f"{parts.scheme if is_web else 'https'}://{name}{f':{port}' if is_web and port else ''}"
-        path = parts.path
-    segments = path.strip("/").removesuffix(".git").split("/")
-    if len(segments) < 2 or any(segment in ("", ".", "..") for segment in segments):
-        return None
-    return server, "/".join(segments)
-
-
-def _web_host(host: str) -> str:
-    return _SSH_HOSTS.get(host.lower(), host.lower())

@@ -10,22 +10,17 @@ import pytest
 from tests.fakes.samples import COMMIT, problem, report, result_of
 from tests.fakes.transitions import History, synced
 
-from nopea.core.api.spec import GitRepositorySpec, Provider
-from nopea.core.git.source import Credentials
 from nopea.core.health.condition import HealthSummary
 from nopea.core.notify.commit_status import (
     CommitStatus,
     State,
     StatusRequest,
-    authorization,
     commit_status,
-    provider_of,
     request_of,
 )
 from nopea.core.notify.failures import HOLD_SECONDS
 from nopea.core.notify.rate_limit import AlertState
 from nopea.core.problem import Code
-from nopea.core.secret import Secret
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 
 SHA = COMMIT.id
@@ -229,36 +224,3 @@ def test_the_target_url_is_sent() -> None:
 def test_other_servers_get_nothing(url: str, provider: str) -> None:
     """Without a known API on the host, no status and no token is sent."""
     assert status_at(url, provider) is None
-
-
-def test_the_webhook_provider_determines_the_api() -> None:
-    """The provider in the spec wins over the host name."""
-    spec = world("https://gitlab.acme.example/acme/shop", "gitea").repository.spec
-    assert isinstance(spec, GitRepositorySpec)
-    assert provider_of(spec) is Provider.GITEA
-
-
-# Credentials
-
-
-@pytest.mark.parametrize(
-    ("url", "credentials", "header"),
-    [
-        ("https://github.com/acme/shop", Credentials(token=Secret("tok")), b"Bearer tok"),
-        ("https://github.com/acme/shop", Credentials(username="x", password=Secret("pw")), b"Bearer pw"),
-        ("https://gitlab.com/acme/shop", Credentials(token=Secret("tok")), b"Bearer tok"),
-        ("https://codeberg.org/acme/shop", Credentials(token=Secret("tok")), b"token tok"),
-        ("https://codeberg.org/a/b", Credentials(username="a", password=Secret("b")), b"Basic YTpi"),
-        ("git@github.com:acme/shop", Credentials(token=Secret("tok"), password=Secret("pw")), b"Bearer tok"),
-        ("git@github.com:acme/shop", Credentials(password=Secret("the key's own")), None),
-        ("ssh://git@codeberg.org/a/b", Credentials(username="git", password=Secret("pw")), None),
-        ("https://github.com/acme/shop", Credentials(), None),
-        ("https://github.com/acme/shop", Credentials(token=Secret("tok\r\nHost: evil.example")), None),
-    ],
-)
-def test_the_authorization_of_a_status(url: str, credentials: Credentials, header: bytes | None) -> None:
-    """The token is sent in the form of its server; passphrases of SSH keys and invalid tokens are not."""
-    status = status_at(url)
-    assert status is not None
-    found = authorization(status, credentials)
-    assert (found.reveal() if found else None) == header
