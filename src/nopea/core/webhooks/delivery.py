@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -18,12 +18,15 @@ from msgspec import Meta
 from nopea.core.api.spec import Provider
 
 # Patterns end in \Z, not $: Python's $ also matches before a last newline.
+Number = Annotated[int, Meta(ge=1, le=2**53)]
 Oid = Annotated[str, Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})\Z")]
 RefName = Annotated[str, Meta(min_length=1, max_length=1024, pattern=r"^[^\x00-\x20\x7f]+\Z")]
 FullRef = Annotated[str, Meta(min_length=1, max_length=1024, pattern=r"^refs/[^\x00-\x20\x7f]+\Z")]
 
 NOT_ABOUT_REFS = "not a push of a branch or tag"
 NOTHING_MOVED = "no branch or tag changed"
+FROM_A_FORK = "pull request of a fork"
+NO_NEW_COMMIT = "pull request without a new commit"
 
 _BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
 _MAX_PATHS = 10_000
@@ -56,13 +59,27 @@ class RefChange:
 
 
 @dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request, or merge request, that has a new commit in a branch of the repository itself.
+
+    `branch` is to be merged into `base`. As with pushes, `commit` is a hint: Git says what is in the branch.
+    """
+
+    number: int
+    branch: str
+    base: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One authenticated delivery.
 
     `id` is the same when the provider sends the delivery again, or empty if it has none. `urls` are the URLs
     of the repository, unchanged. `ignored` says why there is nothing to do, or is empty. A `bare` delivery
     says that something changed, but not what: it has no changes. `default_branch` is the short name of the
-    repository's default branch; empty if the provider does not send it.
+    repository's default branch; empty if the provider does not send it. A delivery about a `pull_request`
+    has no changes.
     """
 
     provider: Provider
@@ -73,6 +90,7 @@ class Delivery:
     ignored: str = ""
     bare: bool = False
     default_branch: str = ""
+    pull_request: PullRequest | None = None
 
 
 KINDS = {kind.value: kind for kind in PushedRefKind}
@@ -113,6 +131,22 @@ def delivery_of(
         provider, event, delivery_id, updates.urls, updates.changes,
         ignored=why, default_branch=updates.default_branch,
     )  # fmt: skip
+
+
+def pull_request_delivery(
+    provider: Provider,
+    event: str,
+    delivery_id: str,
+    urls: tuple[str, ...],
+    pull_request: PullRequest | str,
+    *,
+    default_branch: str = "",
+) -> Delivery:
+    """Return a delivery about a pull request; a text says why there is nothing to do."""
+    delivery = Delivery(provider, event, delivery_id, urls, changes=(), default_branch=default_branch)
+    if isinstance(pull_request, str):
+        return replace(delivery, ignored=pull_request)
+    return replace(delivery, pull_request=pull_request)
 
 
 def is_zero(oid: str) -> bool:

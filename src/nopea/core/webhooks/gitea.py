@@ -1,4 +1,4 @@
-"""Deliveries of Gitea and Forgejo: push, create and delete. They do not mark forced pushes."""
+"""Deliveries of Gitea and Forgejo: push, create, delete and pull_request. They do not mark forced pushes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ from nopea.core.webhooks.delivery import (
     is_zero,
     moved,
 )
-from nopea.core.webhooks.github import _GitHubRepository, commit_of, ref_updates_of
+from nopea.core.webhooks.github import (
+    PULL_REQUEST,
+    _GitHubRepository,
+    commit_of,
+    extract_pull_request,
+    ref_updates_of,
+)
 
 
 class _GiteaPush(msgspec.Struct, frozen=True):
@@ -40,6 +46,8 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
     """Return an authenticated delivery; raises RefusedError for an invalid body."""
     event = event_of(headers, "x-forgejo-event") or event_of(headers, "x-gitea-event")
     delivery_id = first_id(headers, "x-forgejo-delivery", "x-gitea-delivery")
+    if event == PULL_REQUEST:
+        return extract_pull_request(Provider.GITEA, delivery_id, headers, body)
     return delivery_of(Provider.GITEA, event, delivery_id, ref_updates_of(event, headers, body, push=_push))
 
 

@@ -1,4 +1,4 @@
-"""Deliveries of GitHub: push, create, delete and ping."""
+"""Deliveries of GitHub: push, create, delete, pull_request and ping."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import msgspec
 from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode, payload_of
 from nopea.core.webhooks.delivery import (
+    FROM_A_FORK,
     KINDS,
+    NO_NEW_COMMIT,
     Delivery,
     FullRef,
     Head,
+    Number,
     Oid,
+    PullRequest,
     PushedCommit,
     PushedRefKind,
     RefChange,
@@ -25,10 +29,13 @@ from nopea.core.webhooks.delivery import (
     first_id,
     is_zero,
     moved,
+    pull_request_delivery,
     urls_of,
 )
 
+PULL_REQUEST = "pull_request"
 _MAX_COMMITS = 2048  # GitHub lists no more; a list of that length may be cut
+_NEW_COMMIT = frozenset({"opened", "reopened", "synchronize", "synchronized"})  # the last is Gitea's
 
 
 class _GitHubRepository(msgspec.Struct, frozen=True):
@@ -75,12 +82,62 @@ class _GitHubPush(msgspec.Struct, frozen=True):
     head_commit: Head | None = None
 
 
+class _Identified(msgspec.Struct, frozen=True):
+    id: int
+
+
+class _Head(msgspec.Struct, frozen=True):
+    ref: RefName
+    sha: Oid
+    repo: _Identified | None = None
+
+
+class _Base(msgspec.Struct, frozen=True):
+    ref: RefName
+    repo: _Identified
+
+
+class _Pull(msgspec.Struct, frozen=True):
+    head: _Head
+    base: _Base
+
+
+class _PullRequestAction(msgspec.Struct, frozen=True):
+    action: str
+
+
+class _PullRequestBody(msgspec.Struct, frozen=True):
+    number: Number
+    pull_request: _Pull
+    repository: _GitHubRepository
+
+
 def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
     """Return an authenticated delivery of GitHub; raises RefusedError for an invalid body."""
-    event = event_of(headers, "x-github-event")
+    event, delivery_id = event_of(headers, "x-github-event"), first_id(headers, "x-github-delivery")
+    if event == PULL_REQUEST:
+        return extract_pull_request(Provider.GITHUB, delivery_id, headers, body)
     updates = ref_updates_of(event, headers, body, push=_push)
-    return delivery_of(
-        Provider.GITHUB, event, first_id(headers, "x-github-delivery"), updates, ping=event == "ping"
+    return delivery_of(Provider.GITHUB, event, delivery_id, updates, ping=event == "ping")
+
+
+def extract_pull_request(
+    provider: Provider, delivery_id: str, headers: Mapping[str, str], body: bytes
+) -> Delivery:
+    """Return a delivery about a pull request of GitHub or Gitea; one that has no new commit is not read."""
+    text = payload_of(headers, body)
+    if decode(text, _PullRequestAction).action not in _NEW_COMMIT:
+        return pull_request_delivery(provider, PULL_REQUEST, delivery_id, (), NO_NEW_COMMIT)
+    sent = decode(text, _PullRequestBody)
+    head, base = sent.pull_request.head, sent.pull_request.base
+    found = PullRequest(number=sent.number, branch=head.ref, base=base.ref, commit=head.sha)
+    return pull_request_delivery(
+        provider,
+        PULL_REQUEST,
+        delivery_id,
+        sent.repository.urls,
+        found if head.repo == base.repo else FROM_A_FORK,  # of a fork that was deleted, there is none
+        default_branch=sent.repository.default_branch or "",
     )
 
 

@@ -1,4 +1,4 @@
-"""Deliveries of GitLab: push and tag push of a project, a group or the instance."""
+"""Deliveries of GitLab: push, tag push and merge request of a project, a group or the instance."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import msgspec
 from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode
 from nopea.core.webhooks.delivery import (
+    FROM_A_FORK,
+    NO_NEW_COMMIT,
     Delivery,
     FullRef,
+    Head,
+    Number,
     Oid,
+    PullRequest,
     PushedCommit,
     RefChange,
+    RefName,
     RefUpdates,
     changed_paths,
     delivery_of,
@@ -21,11 +27,14 @@ from nopea.core.webhooks.delivery import (
     first_id,
     is_zero,
     moved,
+    pull_request_delivery,
     urls_of,
 )
 
+_SYSTEM = "System Hook"
 _PUSHES = frozenset({"push", "tag_push"})
-_EVENTS = frozenset({"Push Hook", "Tag Push Hook", "System Hook"})
+_EVENTS = frozenset({"Push Hook", "Tag Push Hook", _SYSTEM})
+_MERGE_REQUEST = "Merge Request Hook"
 
 
 class _GitLabEvent(msgspec.Struct, frozen=True):
@@ -38,6 +47,39 @@ class _Project(msgspec.Struct, frozen=True):
     git_http_url: str | None = None
     git_ssh_url: str | None = None
     default_branch: str | None = None
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All its URLs."""
+        return urls_of(self.git_http_url, self.git_ssh_url, self.web_url)
+
+
+class _MergeRequest(msgspec.Struct, frozen=True):
+    iid: Number
+    source_branch: RefName
+    target_branch: RefName
+    source_project_id: int | None
+    target_project_id: int
+    last_commit: Head
+
+
+class _Action(msgspec.Struct, frozen=True):
+    action: str | None = None
+    oldrev: str | None = None
+
+    @property
+    def is_new_commit(self) -> bool:
+        """An update without an older commit is about the title, labels and the like."""
+        return self.action in ("open", "reopen") or (self.action == "update" and bool(self.oldrev))
+
+
+class _MergeRequestAction(msgspec.Struct, frozen=True):
+    object_attributes: _Action
+
+
+class _MergeRequestBody(msgspec.Struct, frozen=True):
+    project: _Project
+    object_attributes: _MergeRequest
 
 
 class _GitLabPush(msgspec.Struct, frozen=True):
@@ -54,6 +96,8 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
     """Return an authenticated delivery of GitLab; raises RefusedError for an invalid body."""
     event = event_of(headers, "x-gitlab-event")
     delivery_id = first_id(headers, "idempotency-key", "webhook-id")
+    if event == _MERGE_REQUEST or (event == _SYSTEM and _kind(body) == "merge_request"):
+        return _merge_request(event, delivery_id, body)
     return delivery_of(Provider.GITLAB, event, delivery_id, _read(event, body))
 
 
@@ -61,16 +105,38 @@ def _read(event: str, body: bytes) -> RefUpdates | None:
     if event not in _EVENTS or not _is_push(event, body):
         return None
     push = decode(body, _GitLabPush)
-    urls = urls_of(push.project.git_http_url, push.project.git_ssh_url, push.project.web_url)
-    return RefUpdates(urls, _changes(push), push.project.default_branch or "")
+    return RefUpdates(push.project.urls, _changes(push), push.project.default_branch or "")
 
 
 def _is_push(event: str, body: bytes) -> bool:
     """Return whether it is a push; hooks of an instance have the event only in the body."""
-    if event != "System Hook":
-        return True
+    return event != _SYSTEM or _kind(body) in _PUSHES
+
+
+def _kind(body: bytes) -> str | None:
     kind = decode(body, _GitLabEvent)
-    return (kind.object_kind or kind.event_name) in _PUSHES
+    return kind.object_kind or kind.event_name
+
+
+def _merge_request(event: str, delivery_id: str, body: bytes) -> Delivery:
+    if not decode(body, _MergeRequestAction).object_attributes.is_new_commit:
+        return pull_request_delivery(Provider.GITLAB, event, delivery_id, (), NO_NEW_COMMIT)
+    sent = decode(body, _MergeRequestBody)
+    request = sent.object_attributes
+    found = PullRequest(
+        number=request.iid,
+        branch=request.source_branch,
+        base=request.target_branch,
+        commit=request.last_commit.id,
+    )
+    return pull_request_delivery(
+        Provider.GITLAB,
+        event,
+        delivery_id,
+        sent.project.urls,
+        found if request.source_project_id == request.target_project_id else FROM_A_FORK,
+        default_branch=sent.project.default_branch or "",
+    )
 
 
 def _changes(push: _GitLabPush) -> tuple[RefChange, ...]:

@@ -113,6 +113,23 @@ def concerns(spec: GitRepositorySpec, delivery: Delivery, *, has_links: bool = F
     )
 
 
+def concerns_pull_request(spec: GitRepositorySpec, delivery: Delivery) -> bool:
+    """Return whether a merge of the pull request would be synced by this repository, whose URL matches.
+
+    That is, whether its base is the branch that the repository follows. Which files it changes is not known.
+    """
+    if delivery.pull_request is None:
+        return False
+    merged = RefChange(PushedRefKind.BRANCH, delivery.pull_request.base, None)
+    try:
+        ref = ref_of(spec)
+    except ValueError:  # an error in the spec, which the next reconciliation reports
+        return False
+    if ref.kind is RefKind.NAME and split_ref(ref.value) is None:
+        return False  # it is no branch
+    return _is_ref(ref, merged, delivery)
+
+
 def _is_ref(ref: Ref, change: RefChange, delivery: Delivery) -> bool:
     match ref.kind:
         case RefKind.HEAD:

@@ -185,6 +185,27 @@ def gitlab_push(**changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def github_pull_request(action: str = "opened", *, head: int | None = 1, **changes: Any) -> dict[str, Any]:
+    """Return the used parts of the body of GitHub and Gitea; `head` is the id of the head's repository."""
+    repo = None if head is None else {"id": head}
+    pull = {
+        "head": {"ref": "more", "sha": NEW, "repo": repo},
+        "base": {"ref": "main", "sha": OLD, "repo": {"id": 1}},
+    }
+    repository = {"clone_url": f"{WEB_URL}.git", "default_branch": "main"}
+    return {"action": action, "number": 7, "pull_request": pull, "repository": repository, **changes}
+
+
+def gitlab_merge_request(action: str = "open", **changes: Any) -> dict[str, Any]:
+    """Return the used parts of GitLab's body."""
+    attributes = {
+        "iid": 7, "action": action, "source_branch": "more", "target_branch": "main",
+        "source_project_id": 1, "target_project_id": 1, "last_commit": {"id": NEW}, **changes,
+    }  # fmt: skip
+    project = {"git_http_url": f"{WEB_URL}.git", "default_branch": "main"}
+    return {"object_kind": "merge_request", "project": project, "object_attributes": attributes}
+
+
 def cloud_push(*changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return Bitbucket Cloud's body."""
     repository = {"full_name": "acme/shop", "links": {"html": {"href": "https://bitbucket.org/acme/shop"}}}
@@ -257,3 +278,10 @@ OWN: dict[str, tuple[Provider, Sent]] = {
     "generic sha512": (Provider.GENERIC, generic(generic_push(), algorithm="sha512")),
 }
 """One push to main for each provider and scheme."""
+
+PULL_REQUESTS: dict[str, tuple[Provider, Sent]] = {
+    "github": (Provider.GITHUB, github(github_pull_request(), event="pull_request")),
+    "gitlab": (Provider.GITLAB, gitlab(gitlab_merge_request(), event="Merge Request Hook")),
+    "gitea": (Provider.GITEA, gitea(github_pull_request("synchronized"), event="pull_request")),
+}
+"""One pull request with a new commit for each provider that is asked about them."""

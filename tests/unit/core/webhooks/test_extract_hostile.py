@@ -7,12 +7,23 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.core.webhooks.sent import MAIN, NEW, NOW, OWN, SECRET, TOKEN, ZERO, hex_of
+from tests.unit.core.webhooks.sent import (
+    MAIN,
+    NEW,
+    NOW,
+    OWN,
+    PULL_REQUESTS,
+    SECRET,
+    TOKEN,
+    ZERO,
+    Sent,
+    hex_of,
+)
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.secret import Secret
 from nopea.core.webhooks.extract import extract
-from nopea.core.webhooks.match import concerns, matches_url
+from nopea.core.webhooks.match import concerns, concerns_pull_request, matches_url
 from nopea.core.webhooks.refused import RefusedError
 from nopea.core.webhooks.verify import authenticate
 
@@ -20,7 +31,7 @@ HEADERS = sorted({name for _, sent in OWN.values() for name in sent.headers} | {
 VALUES = sorted({value for _, sent in OWN.values() for value in sent.headers.values()})
 EVENTS = (
     "push", "create", "delete", "ping", "Push Hook", "Tag Push Hook", "System Hook", "repo:push",
-    "repo:refs_changed", "diagnostics:ping",
+    "repo:refs_changed", "diagnostics:ping", "pull_request", "Merge Request Hook",
 )  # fmt: skip
 EVENT_HEADERS = ("x-github-event", "x-gitlab-event", "x-gitea-event", "x-forgejo-event", "x-event-key")
 KEYS = (
@@ -28,7 +39,9 @@ KEYS = (
     "added", "removed", "modified", "ref_type", "sha", "object_kind", "event_name", "checkout_sha", "project",
     "total_commits_count", "total_commits", "push", "changes", "new", "old", "type", "name", "target", "hash",
     "links", "html", "href", "clone", "full_name", "toHash", "eventType", "resource", "refUpdates",
-    "newObjectId", "remoteUrl", "html_url", "clone_url", "git_http_url", "commit",
+    "newObjectId", "remoteUrl", "html_url", "clone_url", "git_http_url", "commit", "action", "number",
+    "pull_request", "head", "base", "repo", "object_attributes", "iid", "source_branch", "target_branch",
+    "source_project_id", "target_project_id", "last_commit", "oldrev",
 )  # fmt: skip
 WORDS = (
     MAIN,
@@ -39,6 +52,9 @@ WORDS = (
     "tag",
     "push",
     "git.push",
+    "opened",
+    "open",
+    "merge_request",
     "https://code.acme.example/a",
 )
 
@@ -67,11 +83,13 @@ def survive(provider: Provider, headers: dict[str, str], body: bytes) -> None:
         delivery = extract(provider, headers, body)
     except RefusedError:
         return
-    assert bool(delivery.ignored) == (not delivery.changes and not delivery.bare)
+    is_about = delivery.changes or delivery.bare or delivery.pull_request
+    assert bool(delivery.ignored) == (not is_about)
     for change in delivery.changes:
         assert not (change.deleted and change.commit)
         assert change.commit is None or change.commit.strip("0")
     concerns(SPEC, delivery)
+    concerns_pull_request(SPEC, delivery)
     matches_url(SPEC.url, delivery)
 
 
@@ -86,10 +104,10 @@ def test_any_json_is_a_delivery_or_refused(provider: Provider, event: str, value
     survive(provider, in_every_event(event), json.dumps(value).encode())
 
 
-@given(st.sampled_from(sorted(OWN)), st.data())
-def test_any_field_of_a_genuine_body_may_be_anything(name: str, data: st.DataObject) -> None:
+@given(st.sampled_from([*OWN.values(), *PULL_REQUESTS.values()]), st.data())
+def test_any_field_of_a_genuine_body_may_be_anything(own: tuple[Provider, Sent], data: st.DataObject) -> None:
     """One value at any depth is replaced by another one."""
-    provider, sent = OWN[name]
+    provider, sent = own
     body = json.loads(sent.body)
     place: Any = body
     while True:

@@ -7,9 +7,17 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
-from tests.unit.core.webhooks.sent import NEW, WEB_URL, changes, gitea, github_push, paths
+from tests.unit.core.webhooks.sent import (
+    NEW,
+    WEB_URL,
+    changes,
+    gitea,
+    github_pull_request,
+    github_push,
+    paths,
+)
 
-from nopea.core.webhooks.delivery import PushedRefKind, RefChange
+from nopea.core.webhooks.delivery import FROM_A_FORK, PullRequest, PushedRefKind, RefChange
 
 BRANCH, TAG = PushedRefKind.BRANCH, PushedRefKind.TAG
 
@@ -50,3 +58,15 @@ def test_the_default_branch_is_read() -> None:
     repository = {"clone_url": f"{WEB_URL}.git", "default_branch": "main"}
 
     assert gitea(github_push(repository=repository)).receive().default_branch == "main"
+
+
+@pytest.mark.parametrize("brand", ["gitea", "forgejo"])
+@pytest.mark.parametrize("action", ["opened", "reopened", "synchronized"])
+def test_a_pull_request_with_a_new_commit(brand: str, action: str) -> None:
+    """The body is GitHub's, with another word for a new commit."""
+    received = gitea(github_pull_request(action), event="pull_request", brand=brand).receive()
+    forked = gitea(github_pull_request(action, head=2), event="pull_request", brand=brand).receive()
+
+    assert received.pull_request == PullRequest(number=7, branch="more", base="main", commit=NEW)
+    assert (received.ignored, received.id) == ("", "d-1")
+    assert forked.ignored == FROM_A_FORK

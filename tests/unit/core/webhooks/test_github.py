@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.core.webhooks.sent import NEW, WEB_URL, ZERO, changes, commit, github, github_push, paths
+from tests.unit.core.webhooks.sent import (
+    NEW,
+    WEB_URL,
+    ZERO,
+    changes,
+    commit,
+    github,
+    github_pull_request,
+    github_push,
+    paths,
+    refused,
+)
 
-from nopea.core.webhooks.delivery import PushedRefKind, RefChange
+from nopea.core.webhooks.delivery import FROM_A_FORK, NO_NEW_COMMIT, PullRequest, PushedRefKind, RefChange
 
 BRANCH, TAG = PushedRefKind.BRANCH, PushedRefKind.TAG
 
@@ -51,3 +62,33 @@ def test_the_default_branch_is_read(sent: str | None, read: str) -> None:
 
     assert github(github_push(repository=repository)).receive().default_branch == read
     assert github(created, event="create").receive().default_branch == read
+
+
+@pytest.mark.parametrize("action", ["opened", "reopened", "synchronize"])
+def test_a_pull_request_with_a_new_commit(action: str) -> None:
+    """Its branch, base and commit; it moves no ref that is followed."""
+    received = github(github_pull_request(action), event="pull_request").receive()
+
+    assert received.pull_request == PullRequest(number=7, branch="more", base="main", commit=NEW)
+    assert (received.ignored, received.changes, received.urls) == ("", (), (f"{WEB_URL}.git",))
+    assert received.default_branch == "main"
+
+
+@pytest.mark.parametrize("action", ["closed", "labeled", "edited", "assigned"])
+def test_what_else_happens_to_a_pull_request_is_ignored(action: str) -> None:
+    """The rest of the body is not read."""
+    assert github({"action": action}, event="pull_request").receive().ignored == NO_NEW_COMMIT
+
+
+@pytest.mark.parametrize("head", [2, None])
+def test_a_pull_request_of_a_fork_is_ignored(head: int | None) -> None:
+    """Anybody can make one; a fork that was deleted has no repository."""
+    received = github(github_pull_request(head=head), event="pull_request").receive()
+
+    assert (received.ignored, received.pull_request) == (FROM_A_FORK, None)
+
+
+@pytest.mark.parametrize("number", [0, -1, "7", 2**60, None])
+def test_a_pull_request_without_a_number_is_refused(number: object) -> None:
+    """The number becomes a part of a URL."""
+    refused(github(github_pull_request(number=number), event="pull_request"))

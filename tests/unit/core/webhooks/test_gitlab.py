@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from tests.unit.core.webhooks.sent import NEW, TAG_OBJECT, ZERO, changes, gitlab, gitlab_push, paths
+import pytest
+from tests.unit.core.webhooks.sent import (
+    NEW,
+    TAG_OBJECT,
+    WEB_URL,
+    ZERO,
+    changes,
+    gitlab,
+    gitlab_merge_request,
+    gitlab_push,
+    paths,
+)
 
-from nopea.core.webhooks.delivery import PushedRefKind, RefChange
+from nopea.core.webhooks.delivery import FROM_A_FORK, NO_NEW_COMMIT, PullRequest, PushedRefKind, RefChange
 
 BRANCH, TAG = PushedRefKind.BRANCH, PushedRefKind.TAG
 
@@ -45,3 +56,37 @@ def test_the_default_branch_is_read() -> None:
 
     assert gitlab(gitlab_push(project=project)).receive().default_branch == "main"
     assert gitlab(gitlab_push(project={**project, "default_branch": None})).receive().default_branch == ""
+
+
+@pytest.mark.parametrize(
+    ("event", "body"),
+    [
+        ("Merge Request Hook", gitlab_merge_request()),
+        ("Merge Request Hook", gitlab_merge_request("reopen")),
+        ("Merge Request Hook", gitlab_merge_request("update", oldrev="c5" * 20)),
+        ("System Hook", gitlab_merge_request()),
+    ],
+)
+def test_a_merge_request_with_a_new_commit(event: str, body: dict[str, object]) -> None:
+    """Its number in the project, branch, target and commit."""
+    received = gitlab(body, event=event).receive()
+
+    assert received.pull_request == PullRequest(number=7, branch="more", base="main", commit=NEW)
+    assert (received.ignored, received.changes, received.urls) == ("", (), (f"{WEB_URL}.git",))
+    assert received.default_branch == "main"
+
+
+@pytest.mark.parametrize("action", ["update", "approved", "close", "merge", None])
+def test_what_else_happens_to_a_merge_request_is_ignored(action: str) -> None:
+    """An update without an older commit changes the title or the like."""
+    body = gitlab_merge_request(action)
+
+    assert gitlab(body, event="Merge Request Hook").receive().ignored == NO_NEW_COMMIT
+
+
+@pytest.mark.parametrize("source", [2, None])
+def test_a_merge_request_of_a_fork_is_ignored(source: int | None) -> None:
+    """Anybody can make one; a fork that was deleted has no id."""
+    body = gitlab_merge_request(source_project_id=source)
+
+    assert gitlab(body, event="Merge Request Hook").receive().ignored == FROM_A_FORK

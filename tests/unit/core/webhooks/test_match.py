@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nopea.core.api.spec import GitReference, GitRepositorySpec, Provider
-from nopea.core.webhooks.delivery import Delivery, PushedRefKind, RefChange
-from nopea.core.webhooks.match import concerns, matches_url, normalise_url
+from nopea.core.webhooks.delivery import Delivery, PullRequest, PushedRefKind, RefChange
+from nopea.core.webhooks.match import concerns, concerns_pull_request, matches_url, normalise_url
 
 COMMIT = "9f" * 20
 URL = "https://git.acme.example/acme/shop.git"
@@ -349,3 +349,37 @@ def test_changes_below_and_above_a_folder_concern_it(parts: list[str], changed: 
 def test_a_push_whose_files_are_unknown_concerns_every_folder() -> None:
     """Otherwise the repository would have to wait for the next poll."""
     assert concerns(spec(path="apps/web"), delivery(branch()))
+
+
+@pytest.mark.parametrize(
+    ("ref", "base", "wanted"),
+    [
+        ({"branch": "main"}, "main", True),
+        ({"branch": "main"}, "next", False),
+        ({"name": "refs/heads/main"}, "main", True),
+        ({"name": "refs/heads/next"}, "main", False),
+        ({"name": "refs/pull/7/head"}, "main", False),
+        ({"tag": "main"}, "main", False),
+        ({"semver": ">=1"}, "v1.0.0", False),
+        ({"commit": COMMIT}, "main", False),
+        ({"commit": COMMIT, "branch": "main"}, "main", False),
+        (None, "main", True),
+        (None, "next", False),
+    ],
+)
+def test_a_pull_request_concerns_who_follows_its_base(
+    ref: dict[str, str] | None, base: str, *, wanted: bool
+) -> None:
+    """A merge into any other branch is synced by nobody; without a ref, the default branch is followed."""
+    followed = GitRepositorySpec(url=URL, ref=GitReference(**ref) if ref else None)
+    sent = delivery(pull_request=PullRequest(7, "more", base, COMMIT), default_branch="main")
+
+    assert concerns_pull_request(followed, sent) is wanted
+
+
+def test_a_push_concerns_no_pull_request() -> None:
+    """Nor is a pull request a push."""
+    request = delivery(pull_request=PullRequest(7, "more", "main", COMMIT))
+
+    assert not concerns_pull_request(spec(), delivery(branch()))
+    assert not concerns(spec(), request)
