@@ -47,7 +47,7 @@ VISITORS = Bound(512, 512)
 
 @dataclass(eq=False, slots=True)
 class _Connection:
-    handler: web.RequestHandler
+    protocol: asyncio.BaseProtocol
     transport: asyncio.Transport
     client: str
     idle_since: float
@@ -61,7 +61,7 @@ class Connections:
     def __init__(self, bound: Bound, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._bound = bound
         self._idle_seconds = idle_seconds
-        self._open: dict[web.RequestHandler, _Connection] = {}
+        self._open: dict[asyncio.BaseProtocol, _Connection] = {}
         self._of_client: defaultdict[str, dict[_Connection, None]] = defaultdict(dict)
 
     def guard(self, server: web.Server) -> None:
@@ -70,11 +70,11 @@ class Connections:
 
         def connection_made(handler: web.RequestHandler, transport: asyncio.Transport) -> None:
             made(handler, transport)
-            self._admit(handler, transport)
+            self.admit(handler, transport)
 
         def connection_lost(handler: web.RequestHandler, exc: BaseException | None = None) -> None:
             lost(handler, exc)
-            self._forget(handler)
+            self.forget(handler)
 
         server.connection_made = connection_made  # type: ignore[method-assign] # aiohttp has no other hook
         server.connection_lost = connection_lost  # type: ignore[method-assign]
@@ -105,15 +105,26 @@ class Connections:
 
         return handle
 
-    def _admit(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+    def admit(self, protocol: asyncio.BaseProtocol, transport: asyncio.Transport) -> None:
+        """Count a connection from now on; if there are too many, one is cut off."""
         client = client_of(transport.get_extra_info("peername"))
-        connection = _Connection(handler, transport, client, _now())
-        self._open[handler] = connection
+        connection = _Connection(protocol, transport, client, _now())
+        self._open[protocol] = connection
         self._of_client[client][connection] = None
         if len(self._of_client[client]) > self._bound.per_client:
             self._close_one_of(client)
         elif len(self._open) > self._bound.total:
             self._close_one_of(max(self._of_client, key=lambda each: len(self._of_client[each])))
+
+    def forget(self, protocol: asyncio.BaseProtocol) -> None:
+        """Count a connection no longer; idempotent."""
+        connection = self._open.pop(protocol, None)
+        if connection is None:
+            return
+        own = self._of_client[connection.client]
+        del own[connection]
+        if not own:
+            del self._of_client[connection.client]
 
     def _close_one_of(self, client: str) -> None:
         """Close the client's longest idle connection, which is the newest one if all others are busy.
@@ -124,19 +135,9 @@ class Connections:
         if idle:
             longest = min(idle, key=lambda connection: connection.idle_since)
             longest.transport.abort()
-            self._forget(
-                longest.handler
+            self.forget(
+                longest.protocol
             )  # it is lost a moment later; until then others would be closed for it
-
-    def _forget(self, handler: web.RequestHandler) -> None:
-        """Count a connection no longer; idempotent."""
-        connection = self._open.pop(handler, None)
-        if connection is None:
-            return
-        own = self._of_client[connection.client]
-        del own[connection]
-        if not own:
-            del self._of_client[connection.client]
 
 
 def client_of(peer: object) -> str:

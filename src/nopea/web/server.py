@@ -25,6 +25,7 @@ from aiohttp.web_protocol import PayloadAccessError
 from nopea import log_events, tasks
 from nopea.logs import Log
 from nopea.web.connections import PROBES, USERS, Bound, Connections, Handler
+from nopea.web.handshakes import TlsSite
 
 log = Log(__name__)
 
@@ -37,7 +38,6 @@ _BROKEN_REQUEST = (
     ConnectionError,
 )
 CLOSE_SECONDS = 2.0
-HANDSHAKE_SECONDS = 3.0
 KEEP_ALIVE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
 """How long the unread rest of a body is read, so that its sender sees the response."""
@@ -84,7 +84,7 @@ async def listening(listener: ServedPort) -> AsyncIterator[int]:
     watching = tasks.spawn(connections.run(), name=f"idle connections of {listener.serves}")
     try:
         try:
-            await _Site(runner, listener.host, listener.port, ssl_context=listener.tls).start()
+            await _site(runner, listener, connections).start()
         except OSError as error:
             raise ListenError(
                 f"Cannot listen on {listener.host}:{listener.port}: {error.strerror}. "
@@ -97,6 +97,12 @@ async def listening(listener: ServedPort) -> AsyncIterator[int]:
         await tasks.end(watching)
         async with asyncio.timeout(2 * CLOSE_SECONDS):
             await runner.cleanup()
+
+
+def _site(runner: web.AppRunner, listener: ServedPort, connections: Connections) -> web.BaseSite:
+    if listener.tls is None:
+        return web.TCPSite(runner, listener.host, listener.port)
+    return TlsSite(runner, listener.host, listener.port, connections=connections, context=listener.tls)
 
 
 def probe_listener(
@@ -139,22 +145,6 @@ def users_listener(
         bound=USERS,
         tls=tls,
     )
-
-
-class _Site(web.TCPSite):
-    """A place to listen at. Clients that never finish the handshake of TLS are let go soon."""
-
-    async def start(self) -> None:
-        if self._ssl_context is None:
-            await super().start()
-            return
-        await web.BaseSite.start(self)
-        loop, server = asyncio.get_running_loop(), self._runner.server
-        assert server is not None  # noqa: S101 - the runner is set up
-        self._server = await loop.create_server(
-            server, self._host, self._port, ssl=self._ssl_context, backlog=self._backlog,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS, ssl_shutdown_timeout=HANDSHAKE_SECONDS,
-        )  # fmt: skip
 
 
 async def _health(request: web.Request) -> web.Response:

@@ -59,7 +59,7 @@ class Endpoint:
 @pytest_asyncio.fixture
 async def endpoint(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Endpoint]:
     """Yield an endpoint on a free port, and a client that trusts its certificate."""
-    monkeypatch.setattr("nopea.web.server.HANDSHAKE_SECONDS", 0.3)
+    monkeypatch.setattr("nopea.web.handshakes.HANDSHAKE_SECONDS", 0.3)
     made = make_certificate(["127.0.0.1"], now=datetime.now(UTC))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     made.load_into(context)
