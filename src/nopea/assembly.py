@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -15,6 +16,7 @@ from nopea.controller.controller import Controller
 from nopea.controller.heartbeat import Heartbeat
 from nopea.controller.mailbox import Mailboxes
 from nopea.core.git.proxy import proxy_variables
+from nopea.core.objects import ObjectKey
 from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
 from nopea.dashboard.memory import MemorySource
@@ -242,8 +244,14 @@ def _services(
         if repository is not None:
             mailboxes.put(repository.key, Trigger.OBJECT_CHANGE)
 
+    def deleted(key: ObjectKey, uid: str) -> None:
+        users.deleted(key, uid=uid, at=datetime.now(UTC))
+
     discovery = Discovery(client)
-    object_cache = ObjectCache(client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current)
+    object_cache = ObjectCache(
+        client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current, deleted=deleted
+    )
+    users = UserRecord(object_cache.find)
     return Services(
         client=client,
         discovery=discovery,
@@ -260,7 +268,7 @@ def _services(
             ),
         ),
         object_cache=object_cache,
-        users=UserRecord(object_cache.find),
+        users=users,
         publisher=Publisher(client=client, events=events, repositories=repositories, listeners=listeners),
         repositories=repositories,
         store=store,

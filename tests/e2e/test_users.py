@@ -145,6 +145,19 @@ def test_an_edit_a_removal_and_a_deletion_name_their_users(site: Site) -> None:
     eventually(told)
 
 
+def test_the_first_deletion_of_an_object_with_a_finalizer_counts(site: Site) -> None:
+    """Bob deletes what Ada had deleted, and which only waited for its finalizer."""
+    repo = site.sync("shop", web(), healPolicy="manual")
+    settings = site.place("v1 configmaps", "settings")
+    site.cluster.merge(settings, {"metadata": {"finalizers": ["team.example/backup"]}})
+    for user in ("ada", "bob"):
+        kubectl(site, user, "delete", "configmap", "settings", "--wait=false")
+    site.cluster.merge(settings, {"metadata": {"finalizers": None}})
+
+    drift = the_drift(repo, "settings")
+    assert (drift["fields"][0]["path"], drift["user"]) == (".", "ada")
+
+
 def test_what_was_healed_stays_in_the_history_with_its_user(site: Site) -> None:
     """The revision, the Events of the GitRepository and those of the object itself say who it was."""
     repo = site.sync("shop", web())

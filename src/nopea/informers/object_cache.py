@@ -78,6 +78,10 @@ def _wake_nobody(owner: str) -> None:
     del owner
 
 
+def _tell_nobody(key: ObjectKey, uid: str) -> None:
+    del key, uid
+
+
 def _no_key() -> Secret:
     return NO_KEY
 
@@ -87,6 +91,7 @@ class ObjectCache:
 
     `wake` is called with an owner's label value when something about an object of it has changed that a
     plan could answer differently; it must not block. `hash_key` returns the key of all hashes of objects.
+    `deleted` is called with an object, and its uid, when a watch shows that it is gone or terminating.
     """
 
     def __init__(
@@ -96,8 +101,10 @@ class ObjectCache:
         rules: RulesOf = _no_rules,
         wake: Callable[[str], None] = _wake_nobody,
         hash_key: Callable[[], Secret] = _no_key,
+        deleted: Callable[[ObjectKey, str], None] = _tell_nobody,
     ) -> None:
         self.hash_key = hash_key
+        self._deleted = deleted
         self._client = client
         self._rules = rules
         self._wake = wake
@@ -323,7 +330,10 @@ class ObjectCache:
                         self._replace(kind, objects, version)
                     case Changed(live):
                         if kind.is_news(_key_of(kind, live), live.meta.resource_version):
-                            self._tell(kind.take(*self._read(kind, live)))
+                            key, observed = self._read(kind, live)
+                            if observed.terminating:
+                                self._deleted(key, observed.uid)
+                            self._tell(kind.take(key, observed))
                     case Deleted(live):
                         self._drop(kind, *self._read(kind, live))
 
@@ -336,6 +346,7 @@ class ObjectCache:
                 each.remove(key)
         if known is not None:
             kind.lose(key, last.finish)
+            self._deleted(key, last.uid)
             self._tell({known.owner})
 
     def _replace(self, kind: Informer, objects: Iterable[LiveObject], version: str) -> None:

@@ -191,7 +191,7 @@ class Observer:
         else:
             desired = orjson.loads(one.body)
             drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)
-            drift = self._users.attribute(one.key, drift, None)
+            drift = self._users.attribute(one.key, drift, None, at=datetime.now(UTC))
             observation.seen[one.key] = _seen(one.key, drift, state)
 
     async def _look_at(
@@ -243,7 +243,7 @@ class Observer:
             if not last.hash and body == one.body:  # only the key of the hashes has changed, not Git
                 state.applied[key] = replace(last, hash=one.hash)
         drift = find_drift(desired=desired, last_applied=before or desired, live=live, rules=one.rules)
-        drift = self._users.attribute(key, drift, live)
+        drift = self._users.attribute(key, drift, live, at=datetime.now(UTC))
         observation.seen[key] = replace(_seen(key, drift, state), kept=_kept(drift, before, desired))
 
 

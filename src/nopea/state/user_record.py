@@ -49,10 +49,20 @@ class UserRecord:
         self._put(key, known.and_then(review.write(at, key=self._key)))
         return True
 
-    def attribute(self, key: ObjectKey, drift: Drift, live: Mapping[str, Any] | None) -> Drift:
-        """Return the drift of an object with the users who caused it, as far as that is known."""
+    def attribute(
+        self, key: ObjectKey, drift: Drift, live: Mapping[str, Any] | None, *, at: datetime
+    ) -> Drift:
+        """Return the drift of an object, as it is at a time, with the users who caused it, if known."""
+        if live is None:
+            self.deleted(key, at=at)
         known = self._get(key)
         return drift if known is None else attributed(drift, live, known, key=self._key)
+
+    def deleted(self, key: ObjectKey, *, at: datetime, uid: str = "") -> None:
+        """Note that an object, that of the `uid` if it is known, is gone or terminating; idempotent."""
+        known = self._get(key)
+        if known is not None and uid in ("", known.uid) and not known.is_deleted:
+            self._put(key, known.deleted(at))
 
     def applied(self, keys: Iterable[ObjectKey]) -> None:
         """Forget who deleted these objects: they have been applied since, so they are there."""

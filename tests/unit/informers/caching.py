@@ -47,7 +47,13 @@ class Place:
     def __init__(self, watch: FakeWatch) -> None:
         self.watch = watch
         self._told: list[str] = []
-        self.object_cache = ObjectCache(watch.client, wake=self._told.append)
+        self.deleted: list[tuple[str, str]] = []
+        """Names and uids of objects that were told as gone or terminating."""
+        self.object_cache = ObjectCache(
+            watch.client,
+            wake=self._told.append,
+            deleted=lambda key, uid: self.deleted.append((key.name, uid)),
+        )
 
     @property
     def told(self) -> list[str]:

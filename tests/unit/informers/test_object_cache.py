@@ -77,6 +77,20 @@ async def test_a_deletion_wakes_the_owner() -> None:
         assert place.told == [WEB]
 
 
+async def test_an_object_that_goes_is_told_with_its_uid() -> None:
+    """When it begins to terminate, and when it is gone; a change is not told."""
+    async with following(config(), config("b")) as place:
+        place.watch.put(config(version=2))
+        terminating = config(version=3)
+        terminating["metadata"]["deletionTimestamp"] = "2026-11-25T13:11:25Z"
+        place.watch.put(terminating)
+        await place.arrived(4)
+        assert place.deleted == [("a", "u-a")]
+        place.watch.delete(config("b", version=5))
+        await place.arrived(6)
+        assert place.deleted == [("a", "u-a"), ("b", "u-b")]
+
+
 async def test_a_changed_owner_label_wakes_both_owners() -> None:
     """The old owner loses the object, and the new one gets it."""
     async with following(config(), config("b")) as place:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -60,9 +60,11 @@ def removed(*keys: str) -> Drift:
 COLOUR = removed("f:data", "f:colour")
 
 
-def user_of(record: UserRecord, drift: Drift, live: dict[str, Any] | None, name: str = "web") -> str:
+def user_of(
+    record: UserRecord, drift: Drift, live: dict[str, Any] | None, name: str = "web", at: datetime = AT
+) -> str:
     """Return who is named."""
-    return record.attribute(key_of(name), drift, live).fields[0].user
+    return record.attribute(key_of(name), drift, live, at=at).fields[0].user
 
 
 def test_a_reported_write_is_attributed() -> None:
@@ -95,6 +97,20 @@ def test_a_deletion_is_forgotten_when_the_object_is_applied() -> None:
     assert user_of(record, removed(), None) == ""
 
 
+def test_a_deletion_is_believed_if_the_object_was_seen_to_go() -> None:
+    """However late its absence is noticed; without that, a report of long ago may have been refused."""
+    later = AT + timedelta(hours=1)
+    record = UserRecord(find)
+    record.take(review(config_map(), None), at=AT)
+    record.deleted(key_of("web"), at=AT + timedelta(seconds=1), uid="another")
+    record.deleted(key_of("web"), at=AT + timedelta(seconds=1), uid="web")
+    record.deleted(key_of("unknown"), at=AT, uid="u")
+    assert user_of(record, removed(), None, at=later) == "ada"
+
+    record.take(review(config_map("other"), None), at=AT)
+    assert user_of(record, removed(), None, "other", at=later) == ""
+
+
 def test_the_record_is_bounded() -> None:
     """Objects that nobody wrote for the longest time go first."""
     record = UserRecord(find, most=60)
@@ -115,4 +131,6 @@ def test_a_namespace_cannot_push_out_the_record_of_another() -> None:
 
     assert user_of(record, COLOUR, config_map()) == "ada"
     key = ObjectKey("", "ConfigMap", "evil", "big-19")
-    assert record.attribute(key, removed("f:data", "f:7"), config_map("big-19")).fields[0].user == "ada"
+    assert (
+        record.attribute(key, removed("f:data", "f:7"), config_map("big-19"), at=AT).fields[0].user == "ada"
+    )

@@ -1,14 +1,16 @@
 """Decide which of the recorded writes made an object drift, and so which user did. Pure.
 
 A record is a claim; the live object decides. A user is named only if the write left exactly the value that
-is live now, and if `managedFields`, where they date the change, have the entry of that write. All else names
-nobody: a write that admission refused later, one that was never recorded, or an invented one.
+is live now, and if `managedFields`, where they date the change, have the entry of that write. Who deleted an
+object is named only if it was seen to go right after that. All else names nobody: a write that admission
+refused later, one that was never recorded, or an invented one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from nopea.core.apply.managers import Owner
@@ -20,13 +22,20 @@ from nopea.core.users.write import Write
 MOST_WRITES = 16
 """The last writes that are kept of one object."""
 
+STORED_WITHIN = timedelta(seconds=35)
+"""How long after its report a deletion may be seen: other webhooks may take 30 seconds to allow it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectWrites:
-    """The last writes of one object, the oldest first; another `uid` is another object."""
+    """The last writes of one object, the oldest first; another `uid` is another object.
+
+    With `is_deleted` the object is gone or terminating, and the only deletion left is the one that did it.
+    """
 
     uid: str
     writes: tuple[Write, ...] = ()
+    is_deleted: bool = False
 
     @property
     def size(self) -> int:
@@ -34,18 +43,39 @@ class ObjectWrites:
         return sum(4 + len(write.changes or ()) for write in self.writes)
 
     def and_then(self, write: Write) -> ObjectWrites:
-        """Return it with one more write."""
-        return replace(self, writes=(*self.writes, write)[-MOST_WRITES:])
+        """Return it with one more write. What that found tells which deletions have taken place."""
+        known = self
+        if write.found_terminating:
+            known = self.deleted(write.at)
+        elif write.found_terminating is False:
+            known = self.without_deletions()
+        if known.is_deleted and write.deletes:
+            return known
+        return replace(known, writes=(*known.writes, write)[-MOST_WRITES:])
+
+    def deleted(self, at: datetime) -> ObjectWrites:
+        """Return it once the object is seen to be gone or terminating; idempotent.
+
+        The newest deletion did it, if it was reported shortly before; older ones were refused.
+        """
+        if self.is_deleted:
+            return self
+        newest = next((write for write in reversed(self.writes) if write.deletes), None)
+        is_late = newest is None or at - newest.at > STORED_WITHIN
+        kept = tuple(write for write in self.writes if not write.deletes or (write is newest and not is_late))
+        return replace(self, writes=kept, is_deleted=True)
 
     def without_deletions(self) -> ObjectWrites:
         """Return it without the deletions, which an object that is there has survived."""
-        return replace(self, writes=tuple(write for write in self.writes if not write.deletes))
+        kept = tuple(write for write in self.writes if not write.deletes)
+        return replace(self, writes=kept, is_deleted=False)
 
 
 def attributed(drift: Drift, live: Mapping[str, Any] | None, known: ObjectWrites, *, key: Secret) -> Drift:
     """Return the drift with the users who changed its fields, and with the time where nothing else has it."""
     if live is None:
-        deletion = next((write for write in reversed(known.writes) if write.deletes), None)
+        deletions = (write for write in known.writes if write.deletes and known.is_deleted)
+        deletion = next(deletions, None)
         return replace(drift, fields=tuple(_by(field, deletion) for field in drift.fields))
     if (live.get("metadata") or {}).get("uid") != known.uid:
         return drift

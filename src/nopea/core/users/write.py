@@ -73,6 +73,7 @@ class ReportedObject:
 class Write:
     """One write by one user. `entries` are the entries of `managedFields` that it wrote, without the fields.
 
+    `found_terminating` says whether the object was being deleted already; None if the report does not tell.
     `changes` is None for a write that changed too much to be kept; it may have touched every field.
     """
 
@@ -82,6 +83,7 @@ class Write:
     manager: str
     subresource: str = ""
     deletes: bool = False
+    found_terminating: bool | None = None
     entries: frozenset[Owner] = frozenset()
     changes: Changes | None = field(default_factory=dict, repr=False)
 
@@ -119,8 +121,7 @@ class Review:
             return None
         if request.sub_resource not in ("", "scale"):
             return None
-        metadata = request.old_object.get("metadata")
-        metadata = metadata if isinstance(metadata, dict) else {}
+        metadata = _metadata_of(request.old_object)
         return ReportedObject(
             group=request.resource.group,
             plural=request.resource.resource,
@@ -133,6 +134,7 @@ class Review:
         """Return the write; `key` is the key of its hashes."""
         request = self._request
         old, new = request.old_object or {}, request.object or {}
+        metadata = _metadata_of(old)
         is_deletion = request.operation == "DELETE"
         return Write(
             user=_line(request.user_info.username, MAX_USER),
@@ -141,9 +143,15 @@ class Review:
             manager=(request.options or _Options()).field_manager,
             subresource=request.sub_resource,
             deletes=is_deletion,
+            found_terminating="deletionTimestamp" in metadata if not request.sub_resource else None,
             entries=frozenset() if is_deletion else _owners(new) - _owners(old),
             changes={} if is_deletion else changes_of(old, new, key=key),
         )
+
+
+def _metadata_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    metadata = manifest.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _owners(manifest: dict[str, Any]) -> frozenset[Owner]:

@@ -134,18 +134,72 @@ def test_a_write_that_was_too_big_names_nobody() -> None:
     assert who_did([scale("scaler", 2, 7), big], owner=entry(None, "kubectl", "scale")) == ""
 
 
+GONE = Drift(
+    kind=DriftKind.MANUAL_DRIFT,
+    fields=(
+        FieldDrift(
+            path=".", keys=(), from_={}, to=None, manager="", operation="", subresource="", changed_at=None
+        ),
+    ),
+)
+
+
+def deletion(user: str, at: datetime = AT, *, of_terminating: bool = False) -> Write:
+    """Return a deletion."""
+    return Write(
+        user=user, groups=("team",), at=at, manager="", deletes=True, found_terminating=of_terminating
+    )
+
+
+def edit(at: datetime, *, of_terminating: bool | None) -> Write:
+    """Return another write, such as one that removes a finalizer."""
+    return Write(user="bob", groups=(), at=at, manager="edit", found_terminating=of_terminating)
+
+
+def who_deleted(*writes: Write, seen: datetime = AT + SECOND) -> str:
+    """Return who is named after these reports, when the object was then seen to be gone."""
+    known = ObjectWrites(uid="u")
+    for each in writes:
+        known = known.and_then(each)
+    return attributed(GONE, None, known.deleted(seen), key=KEY).fields[0].user
+
+
 def test_a_deletion_names_its_user_until_the_object_is_there_again() -> None:
     """Nothing else in the cluster says who deleted an object."""
-    gone = FieldDrift(
-        path=".", keys=(), from_={}, to=None, manager="", operation="", subresource="", changed_at=None
-    )
-    drift = Drift(kind=DriftKind.MANUAL_DRIFT, fields=(gone,))
-    deletion = Write(user="ada", groups=("team",), at=AT, manager="", deletes=True)
-    known = ObjectWrites(uid="u", writes=(deletion,))
+    known = ObjectWrites(uid="u").and_then(deletion("ada")).deleted(AT + SECOND)
 
-    (field,) = attributed(drift, None, known, key=KEY).fields
+    (field,) = attributed(GONE, None, known, key=KEY).fields
     assert (field.user, field.groups, field.changed_at) == ("ada", ("team",), AT)
-    assert attributed(drift, None, known.without_deletions(), key=KEY) == drift
+    assert attributed(GONE, None, known.without_deletions(), key=KEY) == GONE
+
+
+def test_a_refused_deletion_names_nobody() -> None:
+    """Another webhook refused it later: a deletion that was not reported since is somebody else's."""
+    later = AT + timedelta(minutes=5)
+    assert who_deleted(deletion("ada"), seen=later) == ""
+    assert who_deleted(deletion("ada"), edit(AT + SECOND, of_terminating=False)) == ""
+    assert (
+        who_deleted(deletion("ada"), edit(AT + SECOND, of_terminating=None)) == "ada"
+    )  # scale tells nothing
+    assert who_deleted(deletion("ada"), deletion("bob", later), seen=later + SECOND) == "bob"
+
+
+def test_who_deletes_a_terminating_object_again_did_not_delete_it() -> None:
+    """Finalizers hold an object for any time; the first deletion is the one."""
+    later = AT + timedelta(hours=1)
+    again = deletion("bob", AT + 2 * SECOND, of_terminating=True)
+    assert who_deleted(deletion("ada"), again, seen=later) == "ada"
+    assert who_deleted(deletion("ada"), edit(AT + SECOND, of_terminating=True), again, seen=later) == "ada"
+    known = ObjectWrites(uid="u").and_then(deletion("ada")).deleted(AT + SECOND).and_then(again)
+    assert attributed(GONE, None, known, key=KEY).fields[0].user == "ada"
+    assert who_deleted(again, seen=later) == ""  # the first one was not reported
+
+
+def test_an_object_that_only_seemed_to_be_gone_can_be_deleted_later() -> None:
+    """A watch shows an object whose label was removed as deleted."""
+    known = ObjectWrites(uid="u").deleted(AT).and_then(deletion("ada", AT + SECOND)).deleted(AT + 2 * SECOND)
+
+    assert attributed(GONE, None, known, key=KEY).fields[0].user == "ada"
 
 
 def test_an_undated_change_has_the_time_of_its_write() -> None:

@@ -79,6 +79,14 @@ def test_a_deletion_of_a_collection_is_that_of_each_object() -> None:
     assert review.write(AT, key=KEY).deletes
 
 
+def test_a_report_tells_whether_the_object_was_being_deleted() -> None:
+    """A Scale does not."""
+    terminating = {"metadata": {"uid": "u", "deletionTimestamp": "2026-11-25T13:11:25Z"}}
+    assert Review(body()).write(AT, key=KEY).found_terminating is False
+    assert Review(body(oldObject=terminating)).write(AT, key=KEY).found_terminating is True
+    assert Review(body(subResource="scale")).write(AT, key=KEY).found_terminating is None
+
+
 def test_names_are_one_short_line() -> None:
     """A terminal obeys control characters, and some user names are as long as a certificate allows."""
     user = {
