@@ -6,12 +6,10 @@ A repository with a Secret of its own never falls back to the process-wide secre
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from cachetools import LRUCache
 
@@ -19,12 +17,12 @@ from nopea.core.objects import Target
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
 from nopea.core.webhooks.refused import RefusedError
+from nopea.core.webhooks.secret import no_secret, token_of
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.kinds import SECRETS
 from nopea.kube.live import LiveObject
 from nopea.kube.problems import to_problem
 
-KEY = "token"
 KEEP_SECONDS = 30.0
 AGAIN_SECONDS = 1.0
 READ_SECONDS = 5.0
@@ -125,16 +123,16 @@ class HookSecrets:
         try:
             async with asyncio.timeout(READ_SECONDS):
                 live = await self._client_of(namespace).get(SECRETS.at(name=name, namespace=namespace))
-            return _token_of(live.json(), where=where)
+            return token_of(live.json(), where=where)
         except NotFoundError:
-            return _missing(f"{where} does not exist.", "Create it, or correct spec.webhook.secretRef.name.")
+            return no_secret(f"{where} does not exist.", "Create it, or correct spec.webhook.secretRef.name.")
         except TimeoutError as error:
             raise _not_now(f"The API server did not respond to the request for {where}.") from error
         except ApiError as error:
             problem = to_problem(error, object=where, source="")
             if error.retryable:
                 raise _not_now(f"{where} cannot be read: {problem.message}") from error
-            return _missing(f"{where} cannot be read: {problem.message}", problem.hint)
+            return no_secret(f"{where} cannot be read: {problem.message}", problem.hint)
 
 
 class SharedSecret:
@@ -151,7 +149,7 @@ class SharedSecret:
             self._reload(self._file)
         if not self._value:
             raise RefusedError(
-                _missing(
+                no_secret(
                     "No secret is configured for this address.",
                     "Set spec.webhook.secretRef in the GitRepository, or --webhook-secret-file.",
                 )
@@ -171,7 +169,7 @@ class SharedSecret:
         except OSError as error:
             self._value, self._version = Secret(b""), ()
             raise RefusedError(
-                _missing(
+                no_secret(
                     f"The file of the process-wide secret cannot be read: {error.strerror}.",
                     "Create the Secret that is mounted there, or correct --webhook-secret-file.",
                 )
@@ -186,21 +184,6 @@ def _token(entry: _Entry) -> Secret:
             raise RefusedError(problem)
         case None:
             raise AssertionError("unreachable: it was read, or RefusedError was raised")
-
-
-def _token_of(raw: dict[str, Any], *, where: str) -> Secret | Problem:
-    """Return the token, stripped, because a trailing newline is the most common mistake."""
-    try:
-        value = base64.b64decode((raw.get("data") or {}).get(KEY) or "", validate=True).strip()
-    except (binascii.Error, ValueError, TypeError):
-        value = b""
-    if not value:
-        return _missing(f"{where} has no key `{KEY}`.", f"Put the webhook's secret into the key `{KEY}`.")
-    return Secret(value)
-
-
-def _missing(message: str, hint: str) -> Problem:
-    return Problem(code=Code.WEBHOOK_NO_SECRET, message=message, hint=hint)
 
 
 def _not_now(message: str) -> RefusedError:

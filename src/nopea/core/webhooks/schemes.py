@@ -81,6 +81,12 @@ def check_standard(headers: Mapping[str, str], body: bytes, secret: Secret, *, n
         raise stale(age, tolerance=TOLERANCE_SECONDS)
 
 
+def is_signing_token(secret: Secret) -> bool:
+    """Return whether signatures can be checked with this secret by `check_standard`."""
+    text = secret.reveal()
+    return text.startswith(SIGNING_TOKEN) and bool(_canonical_base64(text.removeprefix(SIGNING_TOKEN)))
+
+
 def _signing_key(secret: Secret) -> bytes:
     text = secret.reveal()
     if not text.startswith(SIGNING_TOKEN):
