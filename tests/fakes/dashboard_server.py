@@ -56,6 +56,21 @@ class Visitor:
         ) as answer:
             return Page(answer.status, await answer.text(), answer.headers)
 
+    async def send(self, *lines: str, body: bytes = b"") -> int:
+        """Send a request byte by byte as it is written here, Latin-1, and return the status."""
+        host, _, port = self.base.removeprefix("http://").rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = "".join(f"{line}\r\n" for line in (*lines, f"Host: {host}:{port}", "Connection: close", ""))
+        writer.write(head.encode("latin-1") + body)
+        try:
+            async with asyncio.timeout(10):
+                status = int((await reader.readline()).split()[1])
+                await reader.read()
+                return status
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
     @asynccontextmanager
     async def stream(self, path: str, **headers: str) -> AsyncIterator[EventReader]:
         """Open a stream of events."""

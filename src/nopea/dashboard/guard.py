@@ -107,7 +107,7 @@ def _check(request: web.Request, hosts: Collection[str]) -> None:
     if host_of(host) not in hosts:
         raise RefusedRequestError(421, "The dashboard does not answer under this name.")
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and origin.partition("://")[2].lower() != host.lower():
         raise RefusedRequestError(403, "The request comes from another site.")
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     is_link = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"

@@ -59,10 +59,10 @@ class LocalGate:
 
     async def admit(self, request: web.Request) -> LocalViewer:
         """Return the user. Raises RefusedRequestError, or HTTPSeeOther when the token is exchanged."""
-        if secrets.compare_digest(request.cookies.get(self._cookie, "").encode(), self._session.encode()):
+        if _same(request.cookies.get(self._cookie, ""), self._session):
             return self._viewer
         given = request.query.get(TOKEN, "")
-        if self._token is None or not secrets.compare_digest(given.encode(), self._token.encode()):
+        if self._token is None or not _same(given, self._token):
             raise RefusedRequestError(403, "This browser is not known to `nopea ui`.", _AGAIN)
         if request.path != "/" or request.method != "GET":
             raise RefusedRequestError(403, "The token is exchanged at `/` only.", _AGAIN)
@@ -70,3 +70,8 @@ class LocalGate:
         redirect = web.HTTPSeeOther("/")
         redirect.set_cookie(self._cookie, self._session, httponly=True, samesite="Strict", path="/")
         raise redirect
+
+
+def _same(given: str, secret: str) -> bool:
+    """Return whether they are the same, in constant time; a header may hold bytes that are not text."""
+    return secrets.compare_digest(given.encode(errors="surrogateescape"), secret.encode())

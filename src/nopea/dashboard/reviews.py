@@ -23,6 +23,7 @@ from nopea import tasks
 from nopea.core.api.names import GROUP
 from nopea.core.objects import RepoKey, Resource
 from nopea.core.secret import Secret
+from nopea.dashboard.forms import form_of
 from nopea.dashboard.guard import RefusedRequestError
 from nopea.dashboard.source import DashboardError
 from nopea.kube.access import ClusterUser, Permission, is_allowed, user_of
@@ -131,8 +132,7 @@ class ClusterGate:
         return session
 
     async def _log_in(self, request: web.Request) -> web.Response:
-        form = await request.post()
-        token = str(form.get("token", "")).strip()
+        token = (await form_of(request)).get("token", "").strip()
         await self._viewer(token)
         if len(token) > LONGEST_COOKIE:
             raise RefusedRequestError(

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +18,7 @@ from aiohttp import web
 from nopea.core.api.repository import Repository
 from nopea.core.objects import RepoKey
 from nopea.dashboard.board import Board
+from nopea.dashboard.forms import form_of
 from nopea.dashboard.guard import RefusedRequestError
 from nopea.dashboard.live import OverviewLook, Streams, overview_looks, section_looks
 from nopea.dashboard.pages.difference import ShownDifference, shown
@@ -46,6 +49,7 @@ from nopea.dashboard.source import (
 COMPARE_SECONDS: Final = 170.0
 ACT_SECONDS: Final = 30.0
 MOST_COMPARISONS: Final = 2
+LONGEST_OBJECT: Final = 1_024
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _LEVELS: Final = {True: Level.NOTE, False: Level.BAD, None: Level.NOTE}
@@ -155,17 +159,16 @@ class Dashboard:
 
     async def _act(self, request: web.Request) -> web.Response:
         viewer = await self._admit(request)
-        form = await request.post()
-        given = form.get("csrf")
-        if not viewer.csrf or not isinstance(given, str) or not _same(given, viewer.csrf):
+        form = await form_of(request)
+        if not viewer.csrf or not _same(form.get("csrf", ""), viewer.csrf):
             raise RefusedRequestError(403, "The page is too old.", "Load it again, and try again.")
         repository = await self._repository(request, viewer)
-        object_ = form.get("object", "")
+        object_ = form.get("object", "")[:LONGEST_OBJECT]
         action = request.match_info["action"]
         assert self._workbench is not None  # noqa: S101 - else there is no such route
         try:
             async with asyncio.timeout(ACT_SECONDS):
-                said = await self._workbench.act(repository.key, action, object_=str(object_)[:1_024])
+                said = await self._workbench.act(repository.key, action, object_=object_)
             notice = Notice(text=said)
         except DashboardError as error:
             notice = Notice(text=f"{error.message} {error.hint}".strip(), level=Level.BAD)
@@ -266,12 +269,17 @@ class Dashboard:
 
 async def static(request: web.Request) -> web.Response:
     """Return a file of the pages themselves; everybody may read it."""
-    name = request.match_info["name"]
-    path = STATIC / name
-    type_ = _TYPES.get(path.suffix)
-    if type_ is None or path.parent != STATIC or not path.is_file():
+    path = _files().get(request.match_info["name"])
+    if path is None:
         raise RefusedRequestError(404, "There is no such file.")
+    type_ = _TYPES[path.suffix]
     return web.Response(body=path.read_bytes(), content_type=type_, charset="utf-8", headers=_FOREVER)
+
+
+@cache
+def _files() -> dict[str, Path]:
+    """Return the files by their names: a name from an address is looked up and never made into a path."""
+    return {path.name: path for path in STATIC.iterdir() if path.suffix in _TYPES}
 
 
 def page(html: str) -> web.Response:

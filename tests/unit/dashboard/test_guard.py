@@ -47,7 +47,9 @@ async def test_requests_that_another_site_causes_are_refused() -> None:
     async with dashboard(KnownSource()) as visitor:
         assert (await visitor.get("/", **{"Sec-Fetch-Site": "cross-site"})).status == 403
         assert (await visitor.get("/live", Origin="https://evil.example")).status == 403
-        assert (await visitor.get("/", Origin="null")).status == 403
+        for origin in ("null", "http://[", "http://[::1", "127.0.0.1", f"{visitor.base}.evil.example"):
+            assert (await visitor.get("/", Origin=origin)).status == 403
+        assert (await visitor.get("/", **visitor.origin)).status == 200
         link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
         assert (await visitor.get("/", **link)).status == 200
 

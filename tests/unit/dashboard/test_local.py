@@ -24,6 +24,8 @@ async def test_token_lets_in_one_browser_once() -> None:
         pair = cookie.partition(";")[0]
         assert (await visitor.get("/", Cookie=pair)).status == 200
         assert (await visitor.get("/", Cookie=f"{pair}x")).status == 403
+        name = pair.partition("=")[0]
+        assert await visitor.send("GET / HTTP/1.1", f"Cookie: {name}=\xff") == 403
 
 
 async def test_token_is_not_exchanged_elsewhere_nor_guessed() -> None:

@@ -124,6 +124,8 @@ async def test_only_the_pages_own_files_are_served() -> None:
             "htmx.LICENSE.txt",
             "..%2Ftemplates%2Fbase.html",
             "%00",
+            "%00.css",
+            "a" * 300 + ".css",
         ):
             assert (await visitor.get(f"/static/{name}")).status == 404, name
 
