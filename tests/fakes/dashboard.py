@@ -15,6 +15,7 @@ from nopea.dashboard.pages.difference import Difference
 from nopea.dashboard.source import AppliedObjects, ControllerState, DashboardError, Reported, Viewer
 
 CSRF = "csrf-of-the-page"
+RUNS = ControllerState(True, "The controller runs.")
 
 
 @dataclass
@@ -47,6 +48,8 @@ class KnownSource:
     objects: Mapping[ObjectKey, LastApplied] = field(default_factory=dict)
     cluster: str = "test"
     old: str = ""
+    incomplete: str = ""
+    state: ControllerState = RUNS
 
     def put(self, *repositories: Repository) -> None:
         """Add or change repositories; each gets a new version."""
@@ -68,13 +71,13 @@ class KnownSource:
         return self.old
 
     async def controller(self) -> ControllerState:
-        """Return that one runs."""
-        return ControllerState(True, "The controller runs.")
+        """Return what the test says."""
+        return self.state
 
     async def applied(self, repository: Repository, viewer: Viewer) -> AppliedObjects:
         """Return the objects of the test, for every repository."""
         del repository, viewer
-        return AppliedObjects(objects=self.objects)
+        return AppliedObjects(objects=self.objects, incomplete=self.incomplete, again=bool(self.incomplete))
 
     async def reported(self, repository: Repository) -> Reported:
         """Return no Events."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,6 +56,12 @@ class Visitor:
             self.base + path, data=dict(data), headers={**self.headers, **headers}, allow_redirects=False
         ) as answer:
             return Page(answer.status, await answer.text(), answer.headers)
+
+    async def at(self, path: str = "/") -> str:
+        """Get a page, and return the number from which its live updates go on."""
+        found = re.search(r'data-at="([^"]+)"', (await self.get(path)).text)
+        assert found
+        return found[1]
 
     async def send(self, *lines: str, body: bytes = b"") -> int:
         """Send a request byte by byte as it is written here, Latin-1, and return the status."""

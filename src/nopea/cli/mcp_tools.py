@@ -27,13 +27,13 @@ from nopea.cli.inspection import Looks, inspect_repository
 from nopea.cli.output.concerns import status_json, why_json
 from nopea.cli.output.diff_json import inspection_json
 from nopea.cli.output.history import history_json
-from nopea.cli.output.messages import count
 from nopea.cli.repository import annotate, list_repositories, read_repository, refuse_deleting
 from nopea.core.api.names import ROLLBACK_ANNOTATION
 from nopea.core.api.repository import Repository
 from nopea.core.drift.mask import plain_line
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, SyncError
+from nopea.core.show.words import count
 from nopea.core.status.concerns import concerns_of
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError

@@ -16,7 +16,7 @@ from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import RepoKey
 from nopea.core.plan.object_diff import ObjectDiff
-from nopea.core.problem import SyncError
+from nopea.core.problem import SyncError, TransientError
 from nopea.core.show.yaml_diff import yaml_lines
 from nopea.dashboard.pages.difference import ComparedObject, Difference
 from nopea.dashboard.source import AppliedObjects, ControllerState, DashboardError, Reported, Viewer
@@ -104,13 +104,11 @@ class WatchedSource:
             async with asyncio.timeout(READ_SECONDS):
                 return AppliedObjects(objects=(await read_state(self._client, repository)).applied)
         except SyncError as error:
-            return AppliedObjects(
-                objects={}, incomplete=f"Not all objects are listed: {error.problems[0].message}"
-            )
+            text = f"Not all objects are listed: {error.problems[0].message}"
+            return AppliedObjects(objects={}, incomplete=text, again=isinstance(error, TransientError))
         except TimeoutError:
-            return AppliedObjects(
-                objects={}, incomplete="Not all objects are listed: the API server does not answer."
-            )
+            text = "Not all objects are listed: the API server does not answer."
+            return AppliedObjects(objects={}, incomplete=text, again=True)
 
     async def reported(self, repository: Repository) -> Reported:
         """Return the Events, as the user may read them."""
@@ -122,7 +120,8 @@ class WatchedSource:
             what = f"You may not list events.events.k8s.io in {key.namespace}"
             return Reported(incomplete=f"{what}; this is what the status remembers.")
         except (ApiError, TimeoutError):
-            return Reported(incomplete="Events cannot be read now; this is what the status remembers.")
+            text = "Events cannot be read now; this is what the status remembers."
+            return Reported(incomplete=text, again=True)
 
 
 class UserWorkbench:

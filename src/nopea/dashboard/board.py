@@ -1,4 +1,4 @@
-"""Numbers the changes of GitRepositories, so that a page can ask what has changed since it was made.
+"""Numbers what changes, so that a page can ask what has changed since it was made.
 
 It looks when it is asked and runs no task. Bounded by the GitRepositories that exist, and by `MOST_GONE`.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from nopea.core.api.repository import Repository
 from nopea.core.objects import RepoKey
 from nopea.dashboard.pages.overview import Row, row_of
+from nopea.dashboard.source import ControllerState
 
 MOST_GONE = 1_000
 """How many deleted GitRepositories are remembered; a page that is older than that loads again."""
@@ -26,8 +27,16 @@ class _Numbered:
     row: Row
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is true for all pages: whether a controller runs, and why what is shown may be old."""
+
+    controller: ControllerState
+    old: str
+
+
 class Board:
-    """The rows of all GitRepositories, each with the number of its last change."""
+    """The rows of all GitRepositories, and what is told on all pages, with the numbers of their changes."""
 
     def __init__(self) -> None:
         self._series = secrets.token_hex(4)
@@ -35,6 +44,8 @@ class Board:
         self._gone: OrderedDict[RepoKey, int] = OrderedDict()
         self._number = 0
         self._forgotten = 0
+        self._told = Told(ControllerState(None, ""), "")
+        self._told_number = 0
 
     @property
     def at(self) -> str:
@@ -58,8 +69,21 @@ class Board:
         number = int(digits)
         return number if self._forgotten <= number <= self._number else None
 
-    def look(self, repositories: Iterable[Repository]) -> None:
+    @property
+    def told(self) -> Told:
+        """What is told on all pages, as of the last look."""
+        return self._told
+
+    @property
+    def told_number(self) -> int:
+        """The number of its last change."""
+        return self._told_number
+
+    def look(self, repositories: Iterable[Repository], told: Told) -> None:
         """Number what has changed since the last look."""
+        if told != self._told:
+            self._number += 1
+            self._told, self._told_number = told, self._number
         seen: set[RepoKey] = set()
         for each in repositories:
             seen.add(each.key)

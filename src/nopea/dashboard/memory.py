@@ -54,7 +54,8 @@ class MemorySource:
         """Return the inventory; what is in Inventory objects only to who may list them."""
         state = self._store.states.get(repository.key)
         if state is None or state.uid != repository.uid or not state.loaded:
-            return AppliedObjects(objects={}, incomplete="The controller has not read the inventory yet.")
+            text = "The controller has not read the inventory yet."
+            return AppliedObjects(objects={}, incomplete=text, again=True)
         if state.chunks and not await viewer.may_list_inventories(repository.key.namespace):
             text = "You may not list Inventories here, so only the objects that are not fine are listed."
             return AppliedObjects(objects={}, incomplete=text)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -17,15 +15,16 @@ from aiohttp import web
 
 from nopea.core.api.repository import Repository
 from nopea.core.objects import RepoKey
-from nopea.dashboard.board import Board
+from nopea.dashboard.board import Board, Told
+from nopea.dashboard.files import static
 from nopea.dashboard.forms import form_of
 from nopea.dashboard.guard import RefusedRequestError
-from nopea.dashboard.live import OverviewLook, Streams, overview_looks, section_looks
+from nopea.dashboard.live import Streams
+from nopea.dashboard.looks import OverviewLook, SectionMemory, Sections, overview_looks, section_looks
 from nopea.dashboard.pages.difference import ShownDifference, shown
 from nopea.dashboard.pages.overview import Filter, Level, Row, overview
 from nopea.dashboard.pages.render import (
     SECTIONS,
-    STATIC,
     Failure,
     Notice,
     RepositoryPage,
@@ -39,7 +38,7 @@ from nopea.dashboard.pages.timeline import History, history_of
 from nopea.dashboard.source import (
     ACTIONS,
     NOTHING_APPLIED,
-    ControllerState,
+    NOTHING_REPORTED,
     DashboardError,
     DataSource,
     Viewer,
@@ -50,8 +49,6 @@ COMPARE_SECONDS: Final = 170.0
 ACT_SECONDS: Final = 30.0
 MOST_COMPARISONS: Final = 2
 LONGEST_OBJECT: Final = 1_024
-_TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _LEVELS: Final = {True: Level.NOTE, False: Level.BAD, None: Level.NOTE}
 
 Admit = Callable[[web.Request], Awaitable[Viewer]]
@@ -101,10 +98,10 @@ class Dashboard:
     async def _overview(self, request: web.Request) -> web.Response:
         viewer = await self._admit(request)
         chosen = _filter_of(request)
-        self._board.look(self._source.repositories())
-        at = self._board.at
+        await self._look()
+        at, site = self._board.at, self._site(viewer)
         view = overview(await self._visible(viewer), chosen)
-        return page(overview_page(await self._site(viewer), view, at=at))
+        return page(overview_page(site, view, at=at))
 
     async def _overview_live(self, request: web.Request) -> web.StreamResponse:
         await self._admit(request)  # each look asks again: a token may have ended
@@ -112,14 +109,16 @@ class Dashboard:
 
         async def look(number: int) -> OverviewLook:
             viewer = await self._admit(request)
-            self._board.look(self._source.repositories())
-            reached, rows, gone = self._board.number, self._board.rows(), self._board.gone_since(number)
+            await self._look()
+            reached, site = self._board.number, self._site(viewer)
+            rows, gone = self._board.rows(), self._board.gone_since(number)
             seen = await viewer.visible({row.namespace for row in rows} | {key.namespace for key in gone})
             return OverviewLook(
                 rows=[row for row in rows if row.namespace in seen],
                 gone=[key for key in gone if key.namespace in seen],
                 number=reached,
                 namespaces=frozenset(seen),
+                site=site,
             )
 
         looks = overview_looks(self._board, chosen, _at(request), look)
@@ -131,7 +130,7 @@ class Dashboard:
         name = request.match_info.get("page", "details")
         is_asked = name == "diff" and request.query.get("compare") == "1"
         made = await self._page(repository, viewer, name, compare=is_asked)
-        return page(repository_page(await self._site(viewer), made))
+        return page(repository_page(self._site(viewer), made))
 
     async def _repository_live(self, request: web.Request) -> web.StreamResponse:
         key = _key(request)
@@ -139,22 +138,25 @@ class Dashboard:
         name = request.query.get("page", "details")
         if name not in SECTIONS:
             raise RefusedRequestError(404, "There is no such page.")
-        last: tuple[str, dict[str, str]] | None = None
+        memory = SectionMemory()
 
-        async def sections() -> dict[str, str] | None:
-            nonlocal last
+        async def sections() -> Sections | None:
             viewer = await self._admit(request)
-            self._board.look(self._source.repositories())
-            repository = self._source.get(key)
-            if repository is None or not await viewer.may_get(key):
+            may_get = await viewer.may_get(key)
+            await self._look()
+            at, repository = self._board.at, self._source.get(key)
+            if repository is None or not may_get:
                 return None
-            version = f"{repository.uid} {repository.resource_version}"
-            if last is None or last[0] != version:
-                made = await self._page(repository, viewer, name)
-                last = version, repository_sections(await self._site(viewer), made)
-            return last[1]
+            version = f"{repository.uid} {repository.resource_version} {self._board.told_number}"
 
-        looks = section_looks(self._board, key, _at(request), sections)
+            async def make() -> tuple[dict[str, str], bool]:
+                made = await self._page(repository, viewer, name)
+                return repository_sections(self._site(viewer), made), made.again
+
+            return Sections(parts=await memory.get(version, make), at=at)
+
+        is_whole = request.query.get("again") != "1"
+        looks = section_looks(self._board, key, _at(request), sections, is_whole=is_whole)
         return await self._streams.serve(request, looks)
 
     async def _act(self, request: web.Request) -> web.Response:
@@ -175,11 +177,11 @@ class Dashboard:
         except TimeoutError:
             notice = Notice(text="The API server has not answered in time. Try again.", level=Level.BAD)
         made = await self._page(repository, viewer, "details", notice=notice)
-        return page(repository_page(await self._site(viewer), made))
+        return page(repository_page(self._site(viewer), made))
 
     async def _json_all(self, request: web.Request) -> web.Response:
         viewer = await self._admit(request)
-        self._board.look(self._source.repositories())
+        await self._look()
         view = overview(await self._visible(viewer), _filter_of(request))
         return _json({"total": view.total, "needSomebody": view.needy, "repositories": view.rows})
 
@@ -192,6 +194,11 @@ class Dashboard:
     async def _json_timeline(self, request: web.Request) -> web.Response:
         repository = await self._repository(request, await self._admit(request))
         return _json(await self._history(repository))
+
+    async def _look(self) -> None:
+        """Number what has changed."""
+        told = Told(await self._source.controller(), self._source.why_old())
+        self._board.look(self._source.repositories(), told)
 
     async def _visible(self, viewer: Viewer) -> list[Row]:
         rows = self._board.rows()
@@ -215,23 +222,24 @@ class Dashboard:
         compare: bool = False,
         notice: Notice | None = None,
     ) -> RepositoryPage:
-        self._board.look(self._source.repositories())
+        await self._look()
         at = self._board.at
         repository = self._source.get(repository.key) or repository  # as of that number
         applied = NOTHING_APPLIED
         if name == "details":
             applied = await self._source.applied(repository, viewer)
-        history, no_events = None, ""
+        history, reported = None, NOTHING_REPORTED
         if name == "timeline":
             reported = await self._source.reported(repository)
-            history, no_events = history_of(repository, reported.events), reported.incomplete
+            history = history_of(repository, reported.events)
         difference, failure = await self._compared(repository.key) if compare else (None, None)
         return RepositoryPage(
             page=name,
             view=details_of(repository, applied.objects, incomplete=applied.incomplete),
             at=at,
+            again=applied.again or reported.again,
             history=history,
-            no_events=no_events,
+            no_events=reported.incomplete,
             compares=self._workbench is not None,
             difference=difference,
             failure=failure,
@@ -253,33 +261,18 @@ class Dashboard:
             hint = f"`nopea diff {key.arguments}` has no such limit."
             return None, Failure(message="The comparison took too long.", hint=hint)
 
-    async def _site(self, viewer: Viewer) -> SiteInfo:
-        told: ControllerState = await self._source.controller()
+    def _site(self, viewer: Viewer) -> SiteInfo:
+        controller = self._board.told.controller
         return SiteInfo(
             cluster=self._source.cluster,
             viewer=viewer.name,
             logout=viewer.logout,
-            controller=told.message,
-            controller_level=_LEVELS[told.running],
-            notice=self._source.why_old(),
+            controller=controller.message,
+            controller_level=_LEVELS[controller.running],
+            old=self._board.told.old,
             csrf=viewer.csrf,
             read_only=self._workbench is None,
         )
-
-
-async def static(request: web.Request) -> web.Response:
-    """Return a file of the pages themselves; everybody may read it."""
-    path = _files().get(request.match_info["name"])
-    if path is None:
-        raise RefusedRequestError(404, "There is no such file.")
-    type_ = _TYPES[path.suffix]
-    return web.Response(body=path.read_bytes(), content_type=type_, charset="utf-8", headers=_FOREVER)
-
-
-@cache
-def _files() -> dict[str, Path]:
-    """Return the files by their names: a name from an address is looked up and never made into a path."""
-    return {path.name: path for path in STATIC.iterdir() if path.suffix in _TYPES}
 
 
 def page(html: str) -> web.Response:

@@ -34,10 +34,11 @@ class ControllerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedObjects:
-    """What was applied; `incomplete` says why not all of it is known."""
+    """What was applied; `incomplete` says why not all of it is known, `again` that it may be known soon."""
 
     objects: Mapping[ObjectKey, LastApplied]
     incomplete: str = ""
+    again: bool = False
 
 
 NOTHING_APPLIED = AppliedObjects(objects={})
@@ -45,10 +46,14 @@ NOTHING_APPLIED = AppliedObjects(objects={})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """The Kubernetes Events about a repository; `incomplete` says why there are none."""
+    """The Kubernetes Events about a repository; `incomplete` says why there are none, `again` as above."""
 
     events: tuple[ReportedEvent, ...] = ()
     incomplete: str = ""
+    again: bool = False
+
+
+NOTHING_REPORTED = Reported()
 
 
 class Viewer(Protocol):

@@ -10,11 +10,14 @@ from tests.unit.cli.conftest import Commands
 from nopea import tasks
 from nopea.cli.cluster import CommandError
 from nopea.cli.ui_source import UserWorkbench, WatchedSource, told, watched_source
+from nopea.core.api.repository import parse_repository
+from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.problem import Code, Problem, StalledError
 from nopea.dashboard.local import LocalViewer
 from nopea.dashboard.source import DashboardError
 from nopea.kube.errors import ApiFailure, ForbiddenError, UnreachableError
+from nopea.kube.event_body import EVENTS
 from nopea.kube.kinds import GIT_REPOSITORIES
 
 API = RepoKey("shop", "api")
@@ -68,6 +71,17 @@ async def test_objects_are_those_of_the_inventory(commands: Commands) -> None:
     finally:
         await tasks.end(following)
         commands.cluster.stop()
+
+
+async def test_events_that_cannot_be_read_may_be_read_soon(commands: Commands) -> None:
+    """Unless the user may not: then asking again is of no use."""
+    source = await _source(commands)
+    repository = parse_repository(commands.repository(), policy=AS_CALLER)
+    for failure, again in ((UnreachableError("no answer"), True), (FORBIDDEN, False)):
+        commands.cluster.fail_next("list", EVENTS, failure)
+        reported = await source.reported(repository)
+        assert (reported.events, reported.again) == ((), again)
+        assert reported.incomplete
 
 
 async def test_error_of_a_command_becomes_one_of_the_page(commands: Commands) -> None:

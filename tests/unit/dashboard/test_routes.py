@@ -111,25 +111,6 @@ async def test_json_has_the_same_as_the_pages() -> None:
         assert (missing.status, "message" in json.loads(missing.text)) == (404, True)
 
 
-async def test_only_the_pages_own_files_are_served() -> None:
-    """No other file of the machine, and no template."""
-    async with dashboard(_source()) as visitor:
-        for name in ("style.css", "live.js", "htmx.min.js", "icon.svg"):
-            answer = await visitor.get(f"/static/{name}")
-            assert answer.status == 200
-            assert "immutable" in answer.headers["Cache-Control"]
-        for name in (
-            "..%2Fguard.py",
-            "%2e%2e%2f..%2fsource.py",
-            "htmx.LICENSE.txt",
-            "..%2Ftemplates%2Fbase.html",
-            "%00",
-            "%00.css",
-            "a" * 300 + ".css",
-        ):
-            assert (await visitor.get(f"/static/{name}")).status == 404, name
-
-
 async def test_rubbish_in_addresses_is_refused_or_shows_nothing() -> None:
     """Without a traceback: the status is below 500."""
     async with dashboard(_source()) as visitor:

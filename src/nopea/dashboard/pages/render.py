@@ -27,9 +27,9 @@ LONGEST_TEXT: Final = 4_096
 _COMMAND = re.compile(r"`([^`]+)`")
 _UNUSUAL = re.compile(r"(?i)://|basic|\s\s|[^\S ]")
 
-DETAILS: Final = ("head", "why", "drift", "objects", "conditions")
-DIFF: Final = ("head", "drift")
-TIMELINE: Final = ("head", "failures", "revisions", "entries", "syncs")
+DETAILS: Final = ("old", "head", "why", "drift", "objects", "conditions")
+DIFF: Final = ("old", "head", "drift")
+TIMELINE: Final = ("old", "head", "failures", "revisions", "entries", "syncs")
 SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {"details": DETAILS, "diff": DIFF, "timeline": TIMELINE}
 """The sections of each page of a repository that are sent again when they change."""
 
@@ -62,14 +62,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteInfo:
-    """What every page shows: which cluster, as whom, whether a controller runs; `csrf` allows actions."""
+    """What every page shows: which cluster, as whom, whether a controller runs, why what is shown may be old.
+
+    `csrf` allows actions.
+    """
 
     cluster: str = ""
     viewer: str = ""
     logout: bool = False
     controller: str = ""
     controller_level: Level = Level.NOTE
-    notice: str = ""
+    old: str = ""
     csrf: str = ""
     read_only: bool = True
 
@@ -79,11 +82,15 @@ NO_SITE: Final = SiteInfo(read_only=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryPage:
-    """One page of a repository: `details`, `diff` or `timeline`; `at` is the number of its last change."""
+    """One page of a repository: `details`, `diff` or `timeline`; `at` is the number of its last change.
+
+    `again` says that it lacks something that may be known soon.
+    """
 
     page: str
     view: Details
     at: str = ""
+    again: bool = False
     history: History | None = None
     no_events: str = ""
     compares: bool = False
@@ -111,6 +118,11 @@ def row_html(row: Row) -> str:
 def overview_parts(view: Overview) -> dict[str, str]:
     """Return what the overview shows above its rows, by id."""
     return {name: _render(f"{name}.html", view=view) for name in ("sentence", "counts")}
+
+
+def site_parts(site: SiteInfo) -> tuple[str, str]:
+    """Return what the overview tells of the whole: whether a controller runs, why rows may be old."""
+    return _render("section_old.html", site=site), _render("controller.html", site=site)
 
 
 def overview_title(view: Overview) -> str:
@@ -141,6 +153,7 @@ def _facts(site: SiteInfo, page: RepositoryPage) -> dict[str, Any]:
         "row": page.view.row,
         "current": page.page,
         "at": page.at,
+        "again": page.again,
         "actions": bool(site.csrf) and not site.read_only,
         "history": page.history,
         "no_events": page.no_events,

@@ -39,7 +39,7 @@ from nopea.dashboard.pages.timeline import history_of
 
 HTMX = "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>`<b>`\u202e\x1b[31m\x00"
-SITE = SiteInfo(cluster=EVIL, viewer=EVIL, controller=EVIL, notice=EVIL, csrf="c", read_only=False)
+SITE = SiteInfo(cluster=EVIL, viewer=EVIL, controller=EVIL, old=EVIL, csrf="c", read_only=False)
 EVIL_KEY = ObjectKey("", EVIL[:25], "shop", "x" + EVIL)
 
 
