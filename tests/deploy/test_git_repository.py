@@ -11,9 +11,9 @@ import pytest
 from tests.deploy.conftest import Api
 
 from nopea.core.api import names
-from nopea.core.api.conditions import format_time
 from nopea.core.api.crds import git_repository_crd
 from nopea.core.api.rules import RULES
+from nopea.core.api.times import format_time
 from nopea_lab.kubectl import Kubectl, KubectlError
 
 Fields = dict[str, Any]

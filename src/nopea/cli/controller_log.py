@@ -15,6 +15,7 @@ import orjson
 from nopea.cli.cluster import CommandError
 from nopea.cli.heartbeat import Holder, holder_of
 from nopea.cli.output.messages import print_hint
+from nopea.core.api.times import format_time
 from nopea.core.objects import RepoKey
 from nopea.kube import requests
 from nopea.kube.client import KubeClient
@@ -52,7 +53,7 @@ async def log_lines(client: KubeClient, namespace: str, choice: LogChoice) -> As
                 raise
         if not choice.follow:
             return
-        since_time = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        since_time = format_time(datetime.now(UTC))
         await asyncio.sleep(AGAIN_SECONDS)
         now = await _holder(client, namespace)
         if now != holder:

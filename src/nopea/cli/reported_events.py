@@ -9,8 +9,9 @@ from typing import Any
 from nopea.cli.following import Followed
 from nopea.cli.output.messages import print_hint
 from nopea.core.api import names
+from nopea.core.api.times import parse_time
 from nopea.core.objects import RepoKey
-from nopea.core.status.timeline import ReportedEvent, moment_of
+from nopea.core.status.timeline import ReportedEvent
 from nopea.kube.access import may
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ForbiddenError
@@ -60,14 +61,14 @@ def parse_event(raw: Mapping[str, Any]) -> ReportedEvent | None:
     """Return an Event about a GitRepository of Nopea; None for another one, and for one without a time."""
     regarding = raw.get("regarding") or {}
     group = str(regarding.get("apiVersion", "")).partition("/")[0]
-    first = moment_of(raw.get("eventTime") or raw.get("deprecatedFirstTimestamp"))
+    first = parse_time(raw.get("eventTime") or raw.get("deprecatedFirstTimestamp"))
     if (group, regarding.get("kind")) != (names.GROUP, names.KIND) or first is None:
         return None
     series = raw.get("series") or {}
     return ReportedEvent(
         repository=RepoKey(str(regarding.get("namespace", "")), str(regarding.get("name", ""))),
         first=first,
-        last=_later(first, moment_of(series.get("lastObservedTime"))),
+        last=_later(first, parse_time(series.get("lastObservedTime"))),
         count=max(int(series.get("count", 1)), 1),
         warning=raw.get("type") == "Warning",
         reason=str(raw.get("reason", "")),

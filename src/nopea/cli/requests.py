@@ -9,6 +9,7 @@ from typing import Protocol
 from nopea.core.api.conditions import READY, RECONCILING, STALLED, SUSPENDED, find
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.times import format_micro_time
 from nopea.core.problem import Code
 from nopea.core.status.report import Result
 from nopea.core.status.rollback import has_moved
@@ -105,7 +106,7 @@ class PinRequest:
 
 def request_value() -> str:
     """Return a value for a request's annotation: RFC 3339 with microseconds, so that two requests differ."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return format_micro_time(datetime.now(UTC))
 
 
 def verdict_of(status: GitRepositoryStatus) -> RequestProgress:

@@ -14,6 +14,7 @@ import orjson
 
 from nopea import __version__, log_events
 from nopea.core.api import names
+from nopea.core.api.times import format_micro_time
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
 from nopea.kube.kinds import LEASES
@@ -61,7 +62,7 @@ class Heartbeat:
                 "namespace": self._target.namespace,
                 "annotations": {names.VERSION_ANNOTATION: __version__},
             },
-            "spec": {**spec, "renewTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"},
+            "spec": {**spec, "renewTime": format_micro_time(datetime.now(UTC))},
         }
         try:
             await self._client.apply_own(self._target, orjson.dumps(body))

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from nopea.core.api.times import format_micro_time
 from nopea.core.objects import Resource
 
 NOTE_LIMIT = 1_024
@@ -111,7 +112,7 @@ def event_body(happened: Happening, reporter: Reporter, *, name: str) -> bytes:
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {"name": name, "namespace": event_namespace(happened)},
-        "eventTime": micro_time(happened.at),
+        "eventTime": format_micro_time(happened.at),
         "reportingController": reporter.controller,
         "reportingInstance": reporter.instance,
         "type": happened.type,
@@ -127,9 +128,4 @@ def event_body(happened: Happening, reporter: Reporter, *, name: str) -> bytes:
 
 def series_body(happened: Happening, *, count: int) -> bytes:
     """Return the merge patch with the count and the time of the last occurrence."""
-    return orjson.dumps({"series": {"count": count, "lastObservedTime": micro_time(happened.at)}})
-
-
-def micro_time(at: datetime) -> str:
-    """Format an aware UTC time as a MicroTime: the API server demands six digits of fraction."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return orjson.dumps({"series": {"count": count, "lastObservedTime": format_micro_time(happened.at)}})

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nopea.core.api.times import format_micro_time
 from nopea.kube.event_body import (
     Regarding,
     Reporter,
@@ -16,7 +17,6 @@ from nopea.kube.event_body import (
     event_body,
     event_namespace,
     happening,
-    micro_time,
     new_event_name,
     series_body,
 )
@@ -36,7 +36,7 @@ def test_truncation_keeps_whole_characters(text: str, limit: int) -> None:
 
 def test_micro_time_has_six_digits() -> None:
     """The API server requires six digits, even for a whole second."""
-    assert micro_time(AT) == "2026-01-02T03:04:05.000000Z"
+    assert format_micro_time(AT) == "2026-01-02T03:04:05.000000Z"
 
 
 def test_an_events_fields() -> None:

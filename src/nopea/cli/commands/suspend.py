@@ -12,6 +12,7 @@ import click
 
 from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
 from nopea.cli.repository_name import RepositoryName
+from nopea.core.api.times import format_time
 from nopea.core.duration import parse_duration
 
 if TYPE_CHECKING:
@@ -143,7 +144,6 @@ async def _set_repository(client: KubeClient, target: Target, *, suspend: bool) 
 async def _set_object(client: KubeClient, key: ObjectKey, *, suspend: bool, until: datetime | None) -> str:
     from nopea.cli.cluster import CommandError
     from nopea.cli.repository import annotate
-    from nopea.core.api.conditions import format_time
     from nopea.core.api.names import SUSPEND_HEAL_ANNOTATION, SUSPEND_HEAL_UNTIL_ANNOTATION
     from nopea.kube.discovery import Discovery
     from nopea.kube.errors import NotFoundError

@@ -11,9 +11,10 @@ import click
 import msgspec
 
 from nopea.cli.heartbeat import Liveness
-from nopea.cli.output.history import age, empty_reason
+from nopea.cli.output.history import age, age_of, empty_reason
 from nopea.cli.output.messages import as_called, wrapped
 from nopea.core.api.repository import Repository
+from nopea.core.api.times import parse_time
 from nopea.core.drift.mask import plain_line
 from nopea.core.status.concerns import ORDER, Concern, ConcernKind
 
@@ -45,8 +46,8 @@ def why_lines(
         yield from _marked(f"{controller.message} What follows may be old.", "red", width=width)
     dates, hints = {""}, {""}  # what many problems share is told once
     for concern in concerns:
-        since = "" if concern.since in dates else f" (for {_age(concern.since, now=now)})"
-        head = f"{concern.kind}{since}"
+        ago = "" if concern.since in dates else age_of(concern.since, now=now)
+        head = f"{concern.kind} (for {ago})" if ago else concern.kind
         told = " ".join(part for part in (head, concern.code, concern.source, concern.object) if part)
         text = f"{told}: {plain_line(concern.message, limit=1000)}"
         mark = "✗" if concern.kind.needs_somebody else "•"
@@ -60,8 +61,8 @@ def why_lines(
     if not concerns:
         is_known = controller is None or controller.running is not False
         yield "✓ Nothing is wrong." if is_known else "Nothing was wrong when the controller looked last."
-    if status.next_sync_time:
-        wait = -_seconds(status.next_sync_time, now=now)
+    if (following := parse_time(status.next_sync_time)) is not None:
+        wait = (following - now).total_seconds()
         when = f"is in {age(wait)}" if wait > 0 else f"was due {age(-wait)} ago"
         text = f"The next try {when}; `nopea sync {repository.key.arguments}` tries now."
         yield from wrapped(text, width=width, indent="  ")
@@ -148,12 +149,4 @@ def _cut(line: str, room: int) -> str:
 def _row(repository: Repository, found: Sequence[Concern], *, now: datetime) -> tuple[str, str, str, str]:
     dates = [each.since for each in found if each.since and each.kind is found[0].kind]
     summary = plain_line(repository.status.summary or empty_reason(repository))
-    return found[0].kind, str(repository.key), _age(min(dates, default=""), now=now), summary
-
-
-def _age(since: str, *, now: datetime) -> str:
-    return age(_seconds(since, now=now)) if since else ""
-
-
-def _seconds(moment: str, *, now: datetime) -> float:
-    return (now - datetime.fromisoformat(moment)).total_seconds()
+    return found[0].kind, str(repository.key), age_of(min(dates, default=""), now=now), summary

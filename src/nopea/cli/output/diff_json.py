@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nopea.core.api.conditions import format_time
+from nopea.core.api.times import format_time
 from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
 from nopea.core.problem import Problem

@@ -12,6 +12,7 @@ from nopea.cli.commit_reference import is_rollback
 from nopea.core.api.conditions import READY, find
 from nopea.core.api.entries import HistoryEntry
 from nopea.core.api.repository import Repository
+from nopea.core.api.times import parse_time
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.status.report import Result
 
@@ -74,6 +75,12 @@ def age(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{int(seconds // size)}{unit}"
     return f"{max(int(seconds), 0)}s"
+
+
+def age_of(moment: str | None, *, now: datetime) -> str:
+    """Return how long ago a time of an object was; empty for what is not a time."""
+    found = parse_time(moment)
+    return "" if found is None else age((now - found).total_seconds())
 
 
 def title(repository: Repository) -> str:
@@ -148,9 +155,8 @@ def _cells(entry: HistoryEntry, *, now: datetime, with_times: bool) -> tuple[str
 
 def when(started: str, *, now: datetime, with_time: bool) -> str:
     """Return how long ago a time in the status was, and the time itself."""
-    try:
-        ago = age((now - datetime.fromisoformat(started)).total_seconds())
-    except (ValueError, TypeError):  # written by another version
+    ago = age_of(started, now=now)
+    if not ago:  # written by another version
         return started
     return f"{ago} ago, {started}" if with_time else f"{ago} ago"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nopea.cli.output.history import age
+from nopea.cli.output.history import age_of
 from nopea.core.drift.mask import plain_line
 
 Raw = Mapping[str, Any]
@@ -106,20 +106,13 @@ def _cells(raw: Raw, *, now: datetime, with_namespace: bool, wide: bool) -> dict
         "REVISION": status.get("revision"),
         "DRIFT": status.get("driftedCount"),
         "STATUS": status.get("summary") or "The controller has not looked at it yet",
-        "AGE": _age(metadata.get("creationTimestamp"), now=now),
+        "AGE": age_of(metadata.get("creationTimestamp"), now=now),
     }
     if wide:
         cells |= {
             "OBJECTS": status.get("resourceCount"),
             "FAILED": status.get("failedCount"),
-            "LAST SYNC": _age(status.get("lastSyncTime"), now=now),
+            "LAST SYNC": age_of(status.get("lastSyncTime"), now=now),
             "URL": spec.get("url"),
         }
     return {name: _NONE if value in (None, "") else plain_line(str(value)) for name, value in cells.items()}
-
-
-def _age(moment: str | None, *, now: datetime) -> str:
-    try:
-        return age((now - datetime.fromisoformat(moment or "")).total_seconds())
-    except (ValueError, TypeError):
-        return ""

@@ -10,6 +10,7 @@ import click
 
 from nopea.cli.output.history import age
 from nopea.cli.output.messages import wrapped
+from nopea.core.api.times import format_time
 from nopea.core.drift.mask import plain_line
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.status.timeline import TimelineEntry
@@ -41,7 +42,7 @@ def _columns(entry: TimelineEntry, *, now: datetime, with_names: bool) -> tuple[
     ago = f"{age((now - entry.last).total_seconds())} ago"
     names = (str(entry.repository),) if with_names else ()
     # the status does not record when: some time after this one
-    moment = _time(entry.last) if entry.exact else f"after {entry.last.astimezone(UTC):%H:%M:%SZ}"
+    moment = format_time(entry.last) if entry.exact else f"after {entry.last.astimezone(UTC):%H:%M:%SZ}"
     return (moment, ago if entry.exact else "", *names, plain_line(entry.reason, limit=128))
 
 
@@ -54,7 +55,7 @@ def _text(entry: TimelineEntry) -> str:
     if entry.trigger:
         about.append(f"trigger: {entry.trigger.replace(',', ', ')}")
     if entry.count > 1:
-        about.append(f"{entry.count} times since {_time(entry.first)}")
+        about.append(f"{entry.count} times since {format_time(entry.first)}")
     joined = "; ".join(about)
     return f"{plain_line(entry.message)} ({joined})" if joined else plain_line(entry.message)
 
@@ -62,8 +63,8 @@ def _text(entry: TimelineEntry) -> str:
 def _as_json(entry: TimelineEntry) -> dict[str, Any]:
     return {
         "repository": str(entry.repository),
-        "first": _time(entry.first),
-        "last": _time(entry.last),
+        "first": format_time(entry.first),
+        "last": format_time(entry.last),
         "exact": entry.exact,
         "count": entry.count,
         "type": "Warning" if entry.warning else "Normal",
@@ -74,7 +75,3 @@ def _as_json(entry: TimelineEntry) -> dict[str, Any]:
         "author": entry.author or None,
         "trigger": entry.trigger or None,
     }
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

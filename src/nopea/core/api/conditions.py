@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
@@ -20,11 +19,6 @@ DRIFTED = "Drifted"
 HEALTHY = "Healthy"
 CONTENDED = "Contended"
 ROLLED_BACK = "RolledBack"
-
-
-def format_time(moment: datetime) -> str:
-    """Return the time in UTC as RFC 3339 with seconds, as in metav1.Time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def find(conditions: Iterable[Condition], type_: str) -> Condition | None:

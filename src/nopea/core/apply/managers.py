@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from nopea.core.api.times import parse_time
 from nopea.core.apply.fieldset import NO_FIELDS, Fields, Path, entries, fields_of, is_member, node_at, touches
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -54,7 +55,7 @@ def owner_of(entry: Mapping[str, Any]) -> Owner:
         manager=manager,
         operation=operation,
         subresource=subresource,
-        changed_at=_time(entry.get("time")),
+        changed_at=parse_time(entry.get("time")),
         fields=fields_of(entry),
     )
 
@@ -72,12 +73,3 @@ def owners_of(owners: tuple[Owner, ...], path: Path) -> Iterator[Owner]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _time(text: Any) -> datetime | None:
-    """Parse RFC 3339; None for anything else."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -15,16 +15,16 @@ from typing import Any, Final
 
 import orjson
 
-from nopea.core.api.conditions import CONTENDED, HEALTHY, ROLLED_BACK, find, format_time
+from nopea.core.api.conditions import CONTENDED, HEALTHY, ROLLED_BACK, find
 from nopea.core.api.notify import NotificationKind, Severity
 from nopea.core.api.spec import GitRepositorySpec, HealPolicy
+from nopea.core.api.times import format_time, parse_time
 from nopea.core.drift.mask import plain_line
 from nopea.core.git.source import host_of
 from nopea.core.notify.failures import (
     HOLD_SECONDS,
     is_held,
     is_transient,
-    parse_time,
     reason_of,
     seconds_of,
     severity_of,

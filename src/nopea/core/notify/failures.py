@@ -7,13 +7,14 @@ A failure that may end without a person, or that has its cause outside of the re
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from nopea.core.api.conditions import READY, find
 from nopea.core.api.entries import StatusError
 from nopea.core.api.notify import NotificationKind, Severity
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.times import parse_time
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.notify.about import about, more_than
 from nopea.core.notify.notification import CodeText, Line, Notification
@@ -46,14 +47,6 @@ def seconds_of(status: GitRepositoryStatus, *, at: datetime) -> float:
     """Return for how long the repository had been failing at a time; 0 if it does not fail."""
     since = parse_time(status.failing_since)
     return max((at - since).total_seconds(), 0.0) if since and status.failures else 0.0
-
-
-def parse_time(text: str | None) -> datetime | None:
-    """Return the time that a status holds; None if there is none, or it cannot be read."""
-    try:
-        return datetime.strptime(text or "", "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def failure_at_once(transition: Transition) -> Notification | None:

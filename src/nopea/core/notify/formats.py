@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import orjson
 
-from nopea.core.api.conditions import format_time
 from nopea.core.api.notify import Severity
+from nopea.core.api.times import format_time
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.notify.notification import CodeText, Line, Notification, plain
 from nopea.core.secret import Secret

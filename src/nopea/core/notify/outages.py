@@ -18,6 +18,7 @@ from cachetools import LRUCache
 from nopea.core.api.conditions import READY, find
 from nopea.core.api.notify import NotificationKind, Severity
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.times import parse_time
 from nopea.core.notify.about import about
 from nopea.core.notify.causes import FailureCause, causes_of
 from nopea.core.notify.failures import (
@@ -26,7 +27,6 @@ from nopea.core.notify.failures import (
     error_lines,
     failure,
     is_transient,
-    parse_time,
     reason_of,
     seconds_of,
     severity_of,

@@ -21,19 +21,13 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.drift.find import who
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.health.rules import HealthStatus
-from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
 from nopea.core.status.conditions import NOT_HEALTHY
+from nopea.core.status.drifts import why_left
 from nopea.core.status.object_states import unpack_states
 
 _FIELDS = 3
 _WAITING = frozenset(code.value for code in Code if code.is_waiting)
-_WHY_LEFT: dict[str, str] = {
-    Reason.POLICY: "spec.healPolicy leaves it to you",
-    Reason.GRACE: "spec.healGracePeriod has not passed",
-    Reason.BREAK_GLASS: "break-glass protects it",
-    Reason.CONTENDED: "it is changed back again and again",
-}
 _SPEC_INVALID = "Correct the spec."
 
 
@@ -179,13 +173,13 @@ def drift_sentence(drift: DriftEntry) -> str:
     what = f"{by}{', '.join(changes)}."
     if drift.is_deletion:
         what = f"Deleted{f' by {whom}' if whom else ''}."
-    return f"{what} {why_left(drift)}".rstrip()
+    return f"{what} {not_reverted(drift)}".rstrip()
 
 
-def why_left(drift: DriftEntry) -> str:
+def not_reverted(drift: DriftEntry) -> str:
     """Return the sentence that says why drift was not reverted; empty if it was."""
     left = (drift.action or "").removeprefix("left: ")
-    return f"Not reverted: {_WHY_LEFT.get(left, left)}." if left else ""
+    return f"Not reverted: {why_left(left)}." if left else ""
 
 
 def _others(repository: Repository) -> Iterator[Concern]:

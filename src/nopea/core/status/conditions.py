@@ -21,10 +21,10 @@ from nopea.core.api.conditions import (
     SUSPENDED,
     WATCHING,
     find,
-    format_time,
 )
 from nopea.core.api.entries import MAX_MESSAGE, Condition
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.times import format_time
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem, first_lines, printable

@@ -6,17 +6,25 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from nopea.core.api.conditions import format_time
 from nopea.core.api.entries import MAX_DRIFT_FIELDS, MAX_PATH, DriftEntry, FieldChange, ObjectReference
 from nopea.core.api.status import MAX_DRIFTS
+from nopea.core.api.times import format_time
 from nopea.core.drift.find import FieldDrift, who
 from nopea.core.drift.mask import show_field
 from nopea.core.objects import ObjectKey
+from nopea.core.plan.model import Reason
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport
 
 _FIELDS_IN_A_LINE = 3
 REVERTED = "reverted"
 """The action of a drift entry whose object was healed."""
+
+_WHY_LEFT: dict[str, str] = {
+    Reason.POLICY: "spec.healPolicy leaves it to you",
+    Reason.GRACE: "spec.healGracePeriod has not passed",
+    Reason.BREAK_GLASS: "break-glass protects it",
+    Reason.CONTENDED: "it is changed back again and again",
+}
 
 
 def drifts_of(report: ReconcileReport, known: Iterable[DriftEntry] = ()) -> tuple[DriftEntry, ...]:
@@ -67,6 +75,11 @@ def _action(result: ObjectResult) -> str:
     if result.healed:
         return REVERTED
     return "revert failed" if result.outcome is Outcome.FAILED else f"left: {result.reason}"[:32]
+
+
+def why_left(reason: str) -> str:
+    """Return in words why drift is left that has this reason, without a full stop."""
+    return _WHY_LEFT.get(reason, reason)
 
 
 def drift_line(result: ObjectResult, *, reverted: bool = False) -> str:

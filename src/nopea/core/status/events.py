@@ -17,10 +17,9 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import unpack
-from nopea.core.plan.model import Reason
 from nopea.core.problem import Code
 from nopea.core.status.conditions import report_line
-from nopea.core.status.drifts import drift_line
+from nopea.core.status.drifts import drift_line, why_left
 from nopea.core.status.health import RECOVERING, UNHEALTHY
 from nopea.core.status.kept import left_behind, newly_kept
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
@@ -31,7 +30,6 @@ from nopea.core.status.transition import Transition
 MOST_OF_A_KIND = 5
 """The most objects or problems of one kind in the Events of one sync; the rest is in the status."""
 
-_WHY_LEFT: dict[str, str] = {Reason.POLICY: "spec.healPolicy leaves it to you"}
 _WHY_OBJECTS_STAY = {
     "abandoned": f"{names.ABANDON_ANNOTATION} was set",
     "suspended": "spec.suspend was true",
@@ -210,7 +208,7 @@ def _healed(result: ObjectResult) -> EventLine:
 def _why_left(result: ObjectResult) -> str:
     if result.outcome is Outcome.FAILED and result.problem is not None:
         return f"the attempt failed with {result.problem.code}"
-    return _WHY_LEFT.get(result.reason, result.reason)
+    return why_left(result.reason)
 
 
 def _prunes(report: ReconcileReport) -> Iterator[EventLine]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import takewhile
 
-from nopea.core.api.conditions import format_time
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.times import format_time
 from nopea.core.status.report import ReconcileReport, Result
 
 

@@ -10,9 +10,9 @@ from datetime import datetime
 
 import msgspec
 
-from nopea.core.api.conditions import format_time
 from nopea.core.api.entries import MAX_REVERTED, RevisionEntry
 from nopea.core.api.status import MAX_REVISIONS
+from nopea.core.api.times import format_time
 from nopea.core.drift.find import who
 from nopea.core.git.source import Commit
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from nopea.core.api.conditions import ROLLED_BACK, find, format_time
+from nopea.core.api.conditions import ROLLED_BACK, find
 from nopea.core.api.entries import Condition
 from nopea.core.api.pin import Pin
+from nopea.core.api.times import format_time
 
 PINNED = "Pinned"
 

@@ -14,7 +14,6 @@ from nopea.core.api.conditions import (
     STALLED,
     SUSPENDED,
     find,
-    format_time,
     merge,
 )
 from nopea.core.api.entries import (
@@ -23,6 +22,7 @@ from nopea.core.api.entries import (
     StatusError,
 )
 from nopea.core.api.status import MAX_ERRORS, MAX_HISTORY, GitRepositoryStatus
+from nopea.core.api.times import format_time
 from nopea.core.duration import format_seconds
 from nopea.core.objects import parse_key
 from nopea.core.plan.model import Reason

@@ -6,12 +6,15 @@ triggers. What both tell is one entry, the Event, with the commit and the trigge
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 
 from nopea.core.api.entries import HistoryEntry, RevisionEntry
 from nopea.core.api.repository import Repository
+from nopea.core.api.times import parse_time
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.objects import RepoKey
@@ -118,7 +121,7 @@ def timeline(repository: Repository, events: Iterable[ReportedEvent]) -> list[Ti
     entries += _older_revisions(key, status.revisions, entries)
     entries += _undated(key, status.revisions, reverted, entries)
     for drift in status.drifts:
-        since = moment_of(drift.since)
+        since = parse_time(drift.since)
         if since is not None and not _names(entries, _DRIFTED, str(drift.object)):
             message = f"Drift in {drift.object}: {drift_sentence(drift)}"
             entries.append(
@@ -133,11 +136,11 @@ def timeline_of_all(
     repositories: Collection[Repository], events: Collection[ReportedEvent]
 ) -> list[TimelineEntry]:
     """Return what happened to all, also to those that are no more, oldest first."""
-    known = {repository.key for repository in repositories}
-    entries = of_missing(event for event in events if event.repository not in known)
-    for repository in repositories:
-        entries += timeline(repository, events)
-    return in_order(entries)
+    of_repository = defaultdict(list)
+    for event in events:
+        of_repository[event.repository].append(event)
+    told = [timeline(each, of_repository.pop(each.key, ())) for each in repositories]
+    return in_order(chain(*told, of_missing(chain(*of_repository.values()))))
 
 
 class NewEntries:
@@ -174,15 +177,6 @@ def in_order(entries: Iterable[TimelineEntry]) -> list[TimelineEntry]:
         else:
             found.append(entry)
     return found
-
-
-def moment_of(text: str | None) -> datetime | None:
-    """Return a time of the status; None where there is none that can be read."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def changes_of(entry: HistoryEntry | RevisionEntry) -> str:
@@ -232,7 +226,7 @@ def _syncs(history: Sequence[HistoryEntry]) -> list[_Sync]:
 
 def _start(entry: HistoryEntry) -> datetime | None:
     """Return when the sync started: its id has the milliseconds, which tell syncs of one second apart."""
-    started, digits = moment_of(entry.started), entry.id[:_ULID_TIME]
+    started, digits = parse_time(entry.started), entry.id[:_ULID_TIME]
     if started is None or len(digits) < _ULID_TIME or not set(digits) <= set(_ULID):
         return started
     milliseconds = 0
@@ -253,7 +247,7 @@ def _length(duration: str) -> timedelta:
 def _revision_of(sync: _Sync, revisions: Sequence[RevisionEntry]) -> RevisionEntry | None:
     """Return the newest revision of the sync's commit that is not younger than the sync."""
     for revision in revisions:
-        applied = moment_of(revision.applied)
+        applied = parse_time(revision.applied)
         if revision.commit == sync.entry.commit and (applied is None or applied <= sync.end):
             return revision
     return None
@@ -309,7 +303,7 @@ def _older_revisions(
 ) -> Iterator[TimelineEntry]:
     """Yield the revisions that were applied before everything else that is known."""
     for revision in revisions:
-        applied = moment_of(revision.applied)
+        applied = parse_time(revision.applied)
         if applied is None or _application(revision, applied, entries) is not None:
             continue
         counts = changes_of(revision)
@@ -343,7 +337,7 @@ def _undated(
 ) -> Iterator[TimelineEntry]:
     """Yield what was reverted by syncs that the history has forgotten."""
     for revision in revisions:
-        applied = moment_of(revision.applied)
+        applied = parse_time(revision.applied)
         for line in reverted[id(revision)] if applied is not None else ():
             assert applied is not None  # noqa: S101 - else there are no lines
             if _names(entries, _HEALED, line.partition(": ")[0]):
@@ -371,7 +365,7 @@ def _with_subjects(entries: list[TimelineEntry], revisions: Sequence[RevisionEnt
     """Return the entries; those that say that a commit was applied have its message and author."""
     found = list(entries)
     for revision in revisions:
-        applied = moment_of(revision.applied)
+        applied = parse_time(revision.applied)
         index = None if applied is None else _application(revision, applied, found)
         if index is not None:
             author = revision.author.partition(" <")[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from nopea.core.api.conditions import format_time
+from nopea.core.api.times import format_time
 from nopea.core.drift.find import who
 from nopea.core.drift.three_way import Side
 from nopea.core.plan.model import Action, Reason

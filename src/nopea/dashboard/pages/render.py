@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from nopea.core.api.times import format_time, parse_time
 from nopea.core.drift.mask import plain_line
-from nopea.core.status.timeline import moment_of
 from nopea.dashboard.pages.difference import ShownDifference
 from nopea.dashboard.pages.overview import Filter, Level, Overview, Row
 from nopea.dashboard.pages.repository import Details
-from nopea.dashboard.pages.timeline import History, written
+from nopea.dashboard.pages.timeline import History
 
 _HERE: Final = Path(__file__).parents[1]
 STATIC: Final = _HERE / "static"
@@ -210,8 +210,8 @@ def prose(text: str) -> Markup:
 
 def readable(moment: str) -> str:
     """Return a time of the status for people; what is not a time stays as it is."""
-    found = moment_of(moment)
-    return moment if found is None else written(found).replace("T", " ").replace("Z", " UTC")
+    found = parse_time(moment)
+    return moment if found is None else format_time(found).replace("T", " ").replace("Z", " UTC")
 
 
 def verbatim(line: str) -> Markup:

@@ -14,7 +14,7 @@ from nopea.core.health.rules import HealthStatus
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import LastApplied
 from nopea.core.problem import Code, Problem
-from nopea.core.status.concerns import Concern, concerns_of, why_left
+from nopea.core.status.concerns import Concern, concerns_of, not_reverted
 from nopea.core.status.object_states import GOOD, ObjectState, SyncStatus, unpack_states
 from nopea.dashboard.pages.overview import Level, Row, level_of, row_of
 
@@ -185,7 +185,7 @@ def drifts_of(repository: Repository) -> tuple[ShownDrift, ...]:
             manager=who(drift.manager, drift.user),
             operation=drift.operation or "",
             since=drift.since or "",
-            action=why_left(drift),
+            action=not_reverted(drift),
             fields=tuple(
                 ShownField(path=field.path, git=field.from_, live=field.to) for field in drift.fields
             ),

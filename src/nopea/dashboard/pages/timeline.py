@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 
 from nopea.core.api.entries import HistoryEntry
 from nopea.core.api.repository import Repository
+from nopea.core.api.times import format_time, parse_time
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.status.report import Result
-from nopea.core.status.timeline import ReportedEvent, TimelineEntry, moment_of, timeline
+from nopea.core.status.timeline import ReportedEvent, TimelineEntry, timeline
 
 MOST_ENTRIES = 200
 
@@ -143,7 +143,7 @@ def _failures(repository: Repository) -> tuple[Lasting, ...]:
 
 
 def _span(since: str, until: str) -> Lasting:
-    start, end = moment_of(since), moment_of(until)
+    start, end = parse_time(since), parse_time(until)
     known = start is not None and end is not None
     text = lasted((end - start).total_seconds()) if known and start and end else ""
     return Lasting(since=since, until=until, text=text)
@@ -173,7 +173,7 @@ def _counts(entry: HistoryEntry) -> str:
 
 def _entry(entry: TimelineEntry) -> ShownEntry:
     return ShownEntry(
-        last=written(entry.last),
+        last=format_time(entry.last),
         lasted=lasted((entry.last - entry.first).total_seconds()) if entry.count > 1 else "",
         exact=entry.exact,
         reason=entry.reason,
@@ -192,8 +192,3 @@ def _about(entry: TimelineEntry) -> Sequence[str]:
     if entry.trigger:
         found.append(f"trigger: {entry.trigger.replace(',', ', ')}")
     return found
-
-
-def written(moment: datetime) -> str:
-    """Return a time as Kubernetes writes it."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

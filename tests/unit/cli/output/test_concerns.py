@@ -61,6 +61,16 @@ def test_why_says_that_a_try_is_late() -> None:
     assert _why(late)[-1] == "The next try was due 5m ago; `nopea sync api -n shop` tries now."
 
 
+def test_why_leaves_out_times_that_cannot_be_read() -> None:
+    """Another version may have written them."""
+    odd = _repository(errors=[ERROR], errorCount=1, failingSince="long ago", nextSyncTime="soon")
+
+    assert _why(odd)[1:] == [
+        "✗ failing NOPEA-K003 api.yaml#1: spec.replica is unknown.",
+        "  → Correct the manifest.",
+    ]
+
+
 def test_why_of_a_repository_that_is_fine() -> None:
     """It says so."""
     assert _why(_repository()) == ["GitRepository shop/api  main@sha1:c0ffee0", "✓ Nothing is wrong."]

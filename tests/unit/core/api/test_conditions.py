@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from nopea.core.api.conditions import find, format_time, merge
+from nopea.core.api.conditions import find, merge
 from nopea.core.api.entries import Condition
+from nopea.core.api.times import format_time
 
 OWNED = frozenset({"Ready", "Stalled"})
 EARLY, LATE = "2026-11-24T05:00:00Z", "2026-11-24T06:00:00Z"

@@ -8,18 +8,17 @@ from tests.fakes.samples import NOW, problem, report
 from tests.fakes.transitions import EMPTY, History
 
 from nopea.core.api.notify import Severity
-from nopea.core.notify.failures import parse_time, seconds_of, severity_of
+from nopea.core.notify.failures import seconds_of, severity_of
 from nopea.core.problem import Code
 from nopea.core.status.report import Result
 
 
 def test_the_time_of_failing_is_that_since_the_first_failure() -> None:
-    """It is 0 without one, and for a time that cannot be read."""
+    """It is 0 without one."""
     world = History()
     world.did(report(Result.FAILED, problems=[problem(Code.GIT_UNREACHABLE)]))
     assert seconds_of(world.status, at=NOW + timedelta(seconds=90)) == 90
     assert seconds_of(EMPTY, at=NOW) == 0
-    assert parse_time("yesterday") is None
 
 
 def test_waiting_is_no_error() -> None:

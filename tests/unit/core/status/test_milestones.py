@@ -8,7 +8,7 @@ import msgspec
 from tests.fakes.samples import problem, result_of
 from tests.fakes.story import Story, commit
 
-from nopea.core.api.conditions import format_time
+from nopea.core.api.times import format_time
 from nopea.core.status.report import Outcome, Result
 from nopea.core.status.status import interrupted, progressing
 

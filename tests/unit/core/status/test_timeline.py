@@ -10,7 +10,14 @@ import pytest
 from tests.fakes.samples import repository
 
 from nopea.core.objects import RepoKey
-from nopea.core.status.timeline import ReportedEvent, TimelineEntry, in_order, moment_of, of_missing, timeline
+from nopea.core.status.timeline import (
+    ReportedEvent,
+    TimelineEntry,
+    in_order,
+    of_missing,
+    timeline,
+    timeline_of_all,
+)
 
 KEY = RepoKey("shop", "api")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -190,10 +197,21 @@ def test_what_repeats_is_one_entry() -> None:
     assert in_order(entries) == entries
 
 
+def test_all_repositories_are_one_list() -> None:
+    """In the order of time; also what was said about one that is gone."""
+    events = [
+        _event(3, "Synced", repository=RepoKey("shop", "gone")),
+        _event(2, "Synced"),
+        _event(1, "Synced", repository=RepoKey("shop", "web")),
+    ]
+    entries = timeline_of_all([repository(name="api"), repository(name="web")], events)
+
+    assert [each.repository.name for each in entries] == ["web", "api", "gone"]
+
+
 @pytest.mark.parametrize("text", ["never", "", None])
 def test_a_time_of_another_version(text: str | None) -> None:
     """It is no time, and its sync is left out."""
-    assert moment_of(text) is None
     assert _timeline(history=[_sync(0, started=text or "-")]) == []
 
 
