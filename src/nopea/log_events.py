@@ -17,7 +17,7 @@ from nopea.logs import event
 
 @event(INFO, "listening")
 def listening(serves: str, host: str, port: int) -> None:
-    """A port answers; `serves` is `probes` (and metrics), `webhooks` or `dashboard`."""
+    """A port answers; `serves` is `probes` (and metrics), `webhooks`, `users` or `dashboard`."""
 
 
 @event(INFO, "started")

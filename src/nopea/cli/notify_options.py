@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -68,6 +69,10 @@ def notify_settings(
         commit_status=commit_status,
         target_url=commit_status_url or "",
     )
+
+
+NAMES: Final = tuple(signature(notify_settings).parameters)
+"""The options that are settings of notifications."""
 
 
 def _addresses(urls: str, *, option: str) -> tuple[ReceiverAddress, ...]:

@@ -11,9 +11,11 @@ import click
 
 from nopea import logs
 from nopea.cli.memory_size import MemorySize
+from nopea.cli.notify_options import NAMES as NOTIFY_NAMES
 from nopea.cli.notify_options import notify_options, notify_settings
 from nopea.cli.options import SectionedCommand
-from nopea.cli.tenancy_options import NAMES, hosts_of, tenancy_options, tenancy_policy
+from nopea.cli.tenancy_options import NAMES as TENANCY_NAMES
+from nopea.cli.tenancy_options import hosts_of, tenancy_options, tenancy_policy
 from nopea.core.notify.address import InvalidAddressError, parse_addresses
 from nopea.core.secret import Secret
 from nopea.settings import SettingError, Settings
@@ -231,19 +233,6 @@ def settings_of(
     log_format: logs.Format | None,
     cdevents_sink: str,
     dashboard_hosts: str,
-    notify_url: str | None,
-    notify_secret_file: Path | None,
-    slack_url_file: Path | None,
-    teams_url_file: Path | None,
-    discord_url_file: Path | None,
-    alertmanager_url: str | None,
-    notify_events: str | None,
-    notify_severity: str,
-    notify_after: float,
-    notify_per_minute: int,
-    cluster_name: str | None,
-    commit_status: bool,
-    commit_status_url: str | None,
     **same_name: Any,
 ) -> Settings:
     """Return the settings for the options of the command; raises SettingError.
@@ -260,22 +249,8 @@ def settings_of(
         git_memory_bytes=git_memory,
         git_disk_bytes=git_disk,
         cache_dir=cache_dir or _default_cache(),
-        notify=notify_settings(
-            notify_url=notify_url,
-            notify_secret_file=notify_secret_file,
-            slack_url_file=slack_url_file,
-            teams_url_file=teams_url_file,
-            discord_url_file=discord_url_file,
-            alertmanager_url=alertmanager_url,
-            notify_events=notify_events,
-            notify_severity=notify_severity,
-            notify_after=notify_after,
-            notify_per_minute=notify_per_minute,
-            cluster_name=cluster_name,
-            commit_status=commit_status,
-            commit_status_url=commit_status_url,
-        ),
-        tenancy=tenancy_policy(**{name: same_name.pop(name) for name in NAMES}),
+        notify=notify_settings(**{name: same_name.pop(name) for name in NOTIFY_NAMES}),
+        tenancy=tenancy_policy(**{name: same_name.pop(name) for name in TENANCY_NAMES}),
         webhook_secret=Secret(os.environ.get(SECRET_VARIABLE, "").strip()),
         log_format=log_format or ("console" if sys.stderr.isatty() else "json"),
         **same_name,

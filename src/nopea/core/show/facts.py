@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from nopea.core.api.conditions import format_time
+from nopea.core.api.times import format_time
 from nopea.core.drift.three_way import Side
 from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.model import Action, Reason
