@@ -19,8 +19,8 @@ DEPLOYMENT = f"/apis/apps/v1/namespaces/{SYSTEM}/deployments/nopea"
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gitrepositories.nopea.io"
 REPOSITORIES = "/apis/nopea.io/v1alpha1/namespaces/default/gitrepositories"
 PODS = f"/api/v1/namespaces/{SYSTEM}/pods"
-UNINSTALL_SECONDS = 330.0
-"""The command waits for 300 s: a busy API server takes its time to finalize a definition."""
+UNINSTALL_SECONDS = 150.0
+"""The command waits for 90 s until all is gone, and for 20 s until a controller lets go."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

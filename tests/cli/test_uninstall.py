@@ -29,3 +29,16 @@ def test_uninstall_keeps_what_was_applied(clean: Lab) -> None:
     assert clean.request("GET", "/api/v1/namespaces/default/configmaps/applied").status == 200
     clean.request("DELETE", "/api/v1/namespaces/default/configmaps/applied")
     assert say(clean, "uninstall", "--yes").out == "There is nothing of Nopea in this cluster.\n"
+
+
+def test_no_tenant_can_keep_nopea_installed(clean: Lab) -> None:
+    """Annotations that leave no room for ours stop nothing."""
+    assert say(clean, "install", "--no-wait").code == 0
+    full = {"annotations": {"acme.example/full": "x" * (256 * 1024 - len("acme.example/full"))}}
+    assert clean.request("POST", REPOSITORIES, repository("full", **full)).status == 201
+    assert clean.request("POST", REPOSITORIES, repository("web")).status == 201
+
+    said = say(clean, "uninstall", "--yes", seconds=UNINSTALL_SECONDS)
+
+    assert said.code == 0, said.err
+    assert clean.request("GET", CRD).status == 404

@@ -49,7 +49,7 @@ async def _uninstall(client: KubeClient, *, keep_crds: bool, force: bool, dry_ru
     from nopea.cli.cluster import CommandError
     from nopea.cli.heartbeat import SYSTEM_NAMESPACE, liveness
     from nopea.cli.installation.installed import HELM, find_installed
-    from nopea.cli.installation.removal import delete_objects, find_removal, release, wait_gone
+    from nopea.cli.installation.removal import delete_objects, find_removal, holders, release, wait_gone
     from nopea.cli.output.messages import print_error
     from nopea.cli.progress import show_progress
     from nopea.core.show.words import count
@@ -69,16 +69,18 @@ async def _uninstall(client: KubeClient, *, keep_crds: bool, force: bool, dry_ru
         return EXIT_DONE
     if not yes and not click.confirm(f"Remove Nopea from {client.config.server}?"):
         return EXIT_DECLINED
-    alive = await liveness(client, SYSTEM_NAMESPACE)
+    alive = await liveness(client, installed.namespace if installed else SYSTEM_NAMESPACE, anywhere=False)
     with show_progress("Letting go of GitRepositories.") as progress:
         await release(client, removal.repositories, is_running=alive.running is True, show=progress.show)
         progress.show(f"Deleting {count(len(removal.objects), 'object')} of Nopea.")
         await delete_objects(client, removal)
-        late = await find_removal(client, keeps_definitions=keep_crds)  # made meanwhile, by somebody else
-        await release(client, late.repositories, is_running=False, show=progress.show)
         left = await wait_gone(client, removal, show=progress.show)
     if left:
-        print_error(f"Still being deleted: {', '.join(left)}.", "See their status.conditions and finalizers.")
+        by = await holders(client)
+        what = f"Finalizers of others keep {', '.join(by)}. " if by else ""
+        print_error(
+            f"Still being deleted: {', '.join(left)}.", f"{what}See their status.conditions and finalizers."
+        )
         return EXIT_NOT_GONE
     total = len(removal.objects) + len(removal.repositories)
     click.echo(f"✓ Deleted {count(total, 'object')} of Nopea. What it applied stays.")
