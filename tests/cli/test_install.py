@@ -191,13 +191,64 @@ def test_stored_versions_are_not_lost(clean: Lab) -> None:
 
 
 def test_a_namespace_that_others_have_rights_in_is_refused(clean: Lab) -> None:
-    """Who may create namespaces could be first, and have all of Nopea's rights as soon as it is there."""
+    """Who may create namespaces could be first, and have all of Nopea's rights as soon as it is there.
+
+    Neither labels nor a Deployment that looks installed make a difference.
+    """
     clean.run_kubectl("create", "namespace", SYSTEM)
     clean.run_kubectl("-n", SYSTEM, "create", "rolebinding", "mine", "--clusterrole=admin", "--user=mallory")
+    clean.run_kubectl("-n", SYSTEM, "label", "rolebinding", "mine", "app.kubernetes.io/part-of=nopea")
+    decoy(clean, SYSTEM)
 
     refused = say(clean, "install", "--no-wait")
 
     assert refused.code == 3
-    assert "with them would have those of Nopea: RoleBinding mine." in refused.err
-    clean.run_kubectl("-n", SYSTEM, "delete", "rolebinding", "mine")
+    assert f"Namespace {SYSTEM} is there before Nopea" in refused.err
+    assert "Deployment nopea" in refused.err
+    assert "RoleBinding mine" in refused.err
+    clean.run_kubectl("-n", SYSTEM, "delete", "deployment/nopea", "rolebinding/mine", "--wait")
     assert say(clean, "install", "--no-wait").code == 0
+
+
+def test_a_tenant_gets_no_image_into_the_installation(clean: Lab) -> None:
+    """A Deployment in a namespace of theirs with the labels and the manager of an installation is none."""
+    decoy(clean, "default")
+    try:
+        upgraded = say(clean, "upgrade", "--no-wait", "--force")
+        assert (upgraded.code, upgraded.err.splitlines()[0]) == (3, "✗ Nopea is not installed.")
+        assert say(clean, "install", "--no-wait").code == 0
+        again = say(clean, "upgrade", "--no-wait")
+    finally:
+        clean.run_kubectl("-n", "default", "delete", "deployment/nopea", "--wait")
+
+    assert again.code == 0, again.err
+    assert image(clean) == f"nopea:{__version__}"
+
+
+def decoy(lab: Lab, namespace: str) -> None:
+    """Create a Deployment that looks like one of this program, of a newer version."""
+    labels = {"app.kubernetes.io/name": "nopea", "app.kubernetes.io/part-of": "nopea"}
+    container = {"name": "nopea", "image": "evil.example/nopea:9.0.0"}
+    body = {
+        "metadata": {
+            "name": "nopea",
+            "labels": {**labels, VERSION_LABEL: "9.0.0", MANAGED_BY_LABEL: MANAGER},
+            "annotations": {PROFILE_ANNOTATION: "cluster-admin"},
+        },
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"serviceAccountName": "nopea", "containers": [container]},
+            },
+        },
+    }
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments?fieldManager={MANAGER}"
+    answer = lab.request("POST", path, body)
+    assert answer.status == 201, answer.body
+
+
+def image(lab: Lab) -> str:
+    """Return the image of Nopea's container."""
+    return str(deployment(lab)["spec"]["template"]["spec"]["containers"][0]["image"])

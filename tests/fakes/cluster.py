@@ -297,6 +297,7 @@ class _Call:
         if value is None or self.key.namespace not in ("", value["metadata"].get("namespace")):
             return False
         labels, fields = value["metadata"].get("labels") or {}, {"metadata.name": value["metadata"]["name"]}
+        fields["type"] = value.get("type", "")
         fields |= {f"regarding.{name}": text for name, text in (value.get("regarding") or {}).items()}
         return _match(self.query.get("labelSelector", ""), labels) and _match(
             self.query.get("fieldSelector", ""), fields

@@ -16,7 +16,16 @@ from tests.fakes.field_management import FieldConflictError, Json, Writer, appli
 
 from nopea.core.apply.fieldset import render_path
 from nopea.core.objects import ObjectKey, Resource
-from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, INVENTORIES, PODS, SECRETS
+from nopea.kube.kinds import (
+    CLUSTER_ROLE_BINDINGS,
+    DEFINITIONS,
+    GIT_REPOSITORIES,
+    INVENTORIES,
+    PODS,
+    ROLE_BINDINGS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+)
 from nopea.kube.requests import APPLY, PatchKind
 
 KUBECTL = "kubectl-edit"
@@ -45,6 +54,7 @@ KINDS = (
     DEPLOYMENTS,
     EVENTS,
     *map(served, (SECRETS, PODS, DEFINITIONS, GIT_REPOSITORIES, INVENTORIES)),
+    *map(served, (SERVICE_ACCOUNTS, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)),
 )
 
 

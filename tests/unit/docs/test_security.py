@@ -29,7 +29,9 @@ ACTORS = (
     "another web site that a user of `nopea ui` visits", "who may write to a repository, or to an object",
     "another manager of the same objects",
     "a tenant by any of this, or by all at once",
-    "another GitRepository of the same tenant", "who takes over the Nopea Pod", "the supply chain",
+    "another GitRepository of the same tenant",
+    "a user with rights in one namespace, before an administrator installs, upgrades or removes Nopea",
+    "who takes over the Nopea Pod", "the supply chain",
 )  # fmt: skip
 
 

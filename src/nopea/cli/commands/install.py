@@ -153,12 +153,11 @@ async def _apply(
     from nopea.cli.installation.install import (
         apply_all,
         marked,
-        refuse_foreign,
-        refuse_open_namespace,
         remove_leftovers,
         wait_heard,
         wait_rolled_out,
     )
+    from nopea.cli.installation.refusal import refuse_foreign, refuse_open_namespace
     from nopea.cli.output.findings import finding_lines
     from nopea.cli.output.history import age
     from nopea.cli.output.messages import print_error, terminal_width
@@ -166,12 +165,11 @@ async def _apply(
     from nopea.core.show.words import count
 
     refuse_foreign(installed, force=force)
-    if installed is None and not force:
-        await refuse_open_namespace(client)
+    is_new = installed is None and not force and await refuse_open_namespace(client)
     manifests = marked(profile, image=image)
     started = asyncio.get_running_loop().time()
     with show_progress(f"Applying {count(len(manifests), 'object')} of Nopea {__version__}.") as progress:
-        created = await apply_all(client, manifests, force=force)
+        created = await apply_all(client, manifests, force=force, new_namespace=is_new)
         removed = await remove_leftovers(client, profile, show=progress.show)
         why = await wait_rolled_out(client, seconds=timeout, show=progress.show) if wait else ""
         if wait and not why:

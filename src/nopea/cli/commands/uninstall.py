@@ -55,11 +55,12 @@ async def _uninstall(client: KubeClient, *, keep_crds: bool, force: bool, dry_ru
     from nopea.core.show.words import count
 
     installed = await find_installed(client)
-    if installed is not None and not force and not installed.is_ours:
+    if installed is not None and not installed.is_ours:
         how = f"`helm uninstall -n {installed.namespace}`" if installed.tool == HELM else "what installed it"
-        raise CommandError(
-            f"There is {installed.title}.", f"Remove it with {how}, or give --force to remove it here."
-        )
+        is_here = installed.namespace == SYSTEM_NAMESPACE
+        if not (force and is_here):
+            other = ", or give --force to remove it here" if is_here else ""
+            raise CommandError(f"There is {installed.title}.", f"Remove it with {how}{other}.")
     removal = await find_removal(client, keeps_definitions=keep_crds)
     if not removal.objects and not removal.repositories:
         click.echo("There is nothing of Nopea in this cluster.")

@@ -21,7 +21,6 @@ from nopea.cli.installation.installed import (
     MANAGER,
     PROFILE_ANNOTATION,
     VERSION_LABEL,
-    Installed,
 )
 from nopea.cli.installation.profiles import Manifest, Profile, named, objects
 from nopea.core.health.pods import pod_trouble
@@ -29,15 +28,12 @@ from nopea.core.objects import Target
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError
-from nopea.kube.kinds import DEFINITIONS, DEPLOYMENTS, PODS, ROLE_BINDINGS
+from nopea.kube.kinds import DEFINITIONS, DEPLOYMENTS, NAMESPACES, PODS
 from nopea.kube.requests import Preconditions, Selection
 
 ESTABLISHED_SECONDS = 30.0
 HEARD_SECONDS = 10.0
 POLL_SECONDS = 0.3
-
-OURS = ("app.kubernetes.io/part-of", "nopea")
-"""A label that all objects of `deploy/` have."""
 
 Show = Callable[[str], None]
 
@@ -52,43 +48,13 @@ def marked(profile: Profile, *, image: str) -> list[Manifest]:
     return found
 
 
-def refuse_foreign(installed: Installed | None, *, force: bool) -> None:
-    """Raise CommandError if something else installed Nopea, or a newer version is installed."""
-    from semver import Version
+async def apply_all(
+    client: KubeClient, manifests: Iterable[Manifest], *, force: bool, new_namespace: bool = False
+) -> int:
+    """Apply the objects in their order; return how many were created. Raises CommandError, ApiError.
 
-    if installed is None or force:
-        return
-    if installed.namespace != SYSTEM_NAMESPACE or not installed.is_ours:
-        how = "`helm upgrade`" if installed.tool == "Helm" else "what installed it"
-        raise CommandError(
-            f"There is {installed.title}.",
-            f"Upgrade it with {how}, or give --force to take it over in {SYSTEM_NAMESPACE}.",
-        )
-    if Version.is_valid(installed.version) and Version.parse(installed.version) > Version.parse(__version__):
-        raise CommandError(
-            f"Version {installed.version} is installed, newer than this program, {__version__}.",
-            "Install that version of this program, or give --force to go back.",
-        )
-
-
-async def refuse_open_namespace(client: KubeClient) -> None:
-    """Raise CommandError if somebody has been given rights in Nopea's namespace before Nopea is in it.
-
-    Who may create Pods or read Secrets there has all of Nopea's rights, and whoever may create namespaces can
-    be first.
+    With `new_namespace` it ends if somebody else has created the namespace meanwhile.
     """
-    bindings = (await client.list(ROLE_BINDINGS, Selection(namespace=SYSTEM_NAMESPACE))).items
-    strange = [live.meta.name for live in bindings if OURS not in (live.meta.labels or {}).items()]
-    if strange:
-        raise CommandError(
-            f"Others have rights in {SYSTEM_NAMESPACE}, and with them would have those of Nopea: RoleBinding "
-            f"{', '.join(strange)}.",
-            "Delete the RoleBindings or the namespace, or give --force to accept them.",
-        )
-
-
-async def apply_all(client: KubeClient, manifests: Iterable[Manifest], *, force: bool) -> int:
-    """Apply the objects in their order; return how many were created. Raises CommandError, ApiError."""
     discovery = Discovery(client)
     await _refuse_lost_versions(client, manifests)
     created, conflicts = 0, []
@@ -100,6 +66,10 @@ async def apply_all(client: KubeClient, manifests: Iterable[Manifest], *, force:
             conflicts.append(f"{named(manifest)}: {error.message}")
             continue
         created += applied.created
+        if new_namespace and target.resource.group_kind == NAMESPACES.group_kind and not applied.created:
+            raise CommandError(
+                f"{named(manifest)} was created meanwhile.", "Look who did, and install Nopea again."
+            )
         if target.resource.group_kind == DEFINITIONS.group_kind:
             await _wait_established(client, target)
             discovery.invalidate()

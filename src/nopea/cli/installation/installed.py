@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,8 @@ from nopea.cli.installation.profiles import Profile
 from nopea.core.api.names import GROUP
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ForbiddenError
-from nopea.kube.kinds import DEPLOYMENTS
+from nopea.kube.kinds import CLUSTER_ROLE_BINDINGS, DEPLOYMENTS
+from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
 
 MANAGER = "nopea-install"
@@ -20,6 +22,8 @@ PROFILE_ANNOTATION = f"{GROUP}/profile"
 VERSION_LABEL = "app.kubernetes.io/version"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 LABELS = "app.kubernetes.io/name=nopea"
+PART_OF = "app.kubernetes.io/part-of=nopea"
+"""A label that all objects of `deploy/` and of the chart have."""
 HELM = "Helm"
 KUBECTL = "kubectl"
 
@@ -50,22 +54,38 @@ class Installed:
 async def find_installed(client: KubeClient) -> Installed | None:
     """Return what is installed, None without a Deployment of Nopea; raises ApiError.
 
-    All namespaces are looked at, or `nopea-system` alone where that is refused.
+    It runs as a service account to which a ClusterRoleBinding gives Nopea's rights: anybody can make a
+    Deployment with the same labels in a namespace of their own, but no ClusterRoleBinding. Who may not list
+    these gets what is in `nopea-system`.
     """
     try:
-        found = (await client.list(DEPLOYMENTS, Selection(labels=LABELS))).items
+        accounts = _accounts((await client.list(CLUSTER_ROLE_BINDINGS, Selection(labels=PART_OF))).items)
     except ForbiddenError:
-        found = (await client.list(DEPLOYMENTS, Selection(namespace=SYSTEM_NAMESPACE, labels=LABELS))).items
-    if not found:
-        return None
-    each = min(found, key=lambda live: live.meta.namespace != SYSTEM_NAMESPACE)
-    return _read(each.json())
+        listed = await client.list(DEPLOYMENTS, Selection(namespace=SYSTEM_NAMESPACE, labels=LABELS))
+        return _read(listed.items[0].json()) if listed.items else None
+    for namespace in sorted(accounts, key=lambda each: (each != SYSTEM_NAMESPACE, each)):
+        for live in (await client.list(DEPLOYMENTS, Selection(namespace=namespace, labels=PART_OF))).items:
+            deployment = live.json()
+            if deployment["spec"]["template"]["spec"].get("serviceAccountName") in accounts[namespace]:
+                return _read(deployment)
+    return None
+
+
+def _accounts(bindings: Iterable[LiveObject]) -> dict[str, set[str]]:
+    """Return the service accounts that ClusterRoleBindings name, by namespace."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for binding in bindings:
+        for subject in binding.json().get("subjects") or ():
+            if subject["kind"] == "ServiceAccount":
+                found[subject["namespace"]].add(subject["name"])
+    return found
 
 
 def _read(deployment: Mapping[str, Any]) -> Installed:
     metadata = deployment["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    image = str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    image = str(next((each for each in containers if each["name"] == "nopea"), containers[0])["image"])
     profile = str(annotations.get(PROFILE_ANNOTATION, ""))
     return Installed(
         namespace=metadata["namespace"],

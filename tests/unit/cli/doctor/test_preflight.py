@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.samples import raw_repository
-from tests.unit.cli.installation.test_installed import store
+from tests.unit.cli.installation.test_installed import bind, store
 
 from nopea.cli.doctor.finding import Finding, Verdict
 from nopea.cli.doctor.preflight import examine_earlier, examine_target
@@ -12,7 +12,7 @@ from nopea.cli.installation.installed import MANAGER
 from nopea.cli.installation.profiles import Profile, definitions
 from nopea.core.objects import ObjectKey
 from nopea.kube.errors import ApiFailure, ForbiddenError
-from nopea.kube.kinds import DEPLOYMENTS
+from nopea.kube.kinds import CLUSTER_ROLE_BINDINGS, DEPLOYMENTS
 
 
 async def earlier(cluster: FakeCluster) -> Finding:
@@ -30,6 +30,7 @@ async def test_an_installation_is_named_with_its_tool() -> None:
     """Ours is upgraded, another one by what installed it."""
     for manager, fix in ((MANAGER, "`nopea upgrade` upgrades it."), ("argocd", "Upgrade it with argocd.")):
         cluster = FakeCluster(namespaces=("nopea-system",))
+        bind(cluster)
         store(cluster, manager)
 
         assert (await earlier(cluster)).fix == fix
@@ -53,7 +54,8 @@ async def test_what_is_left_of_an_earlier_one_is_counted() -> None:
 async def test_what_may_not_be_read_is_not_known() -> None:
     """It is not "not installed"."""
     cluster = FakeCluster()
-    cluster.fail_next("list", DEPLOYMENTS, ForbiddenError(ApiFailure(code=403)), times=2)
+    cluster.fail_next("list", CLUSTER_ROLE_BINDINGS, ForbiddenError(ApiFailure(code=403)))
+    cluster.fail_next("list", DEPLOYMENTS, ForbiddenError(ApiFailure(code=403)))
 
     assert (await earlier(cluster)).verdict is Verdict.UNKNOWN
 

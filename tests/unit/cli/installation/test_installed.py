@@ -8,8 +8,9 @@ import pytest
 from tests.fakes.cluster import FakeCluster
 
 from nopea.cli.installation.installed import MANAGER, find_installed, tag_of, with_tag
+from nopea.core.objects import ObjectKey
 from nopea.kube.errors import ApiFailure, ForbiddenError
-from nopea.kube.kinds import DEPLOYMENTS
+from nopea.kube.kinds import CLUSTER_ROLE_BINDINGS
 
 IMAGES = [
     ("nopea:0.1.0", "0.1.0", "nopea:2"),
@@ -26,15 +27,41 @@ def test_the_tag_of_an_image_is_exchanged(image: str, tag: str, new: str | None)
     assert with_tag(image, "2") == new
 
 
-def store(cluster: FakeCluster, manager: str, namespace: str = "nopea-system", **metadata: Any) -> None:
+def bind(cluster: FakeCluster, namespace: str = "nopea-system", account: str = "nopea") -> None:
+    """Give a service account Nopea's rights, as only an administrator can."""
+    cluster.create(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": f"{namespace}-nopea", "labels": {"app.kubernetes.io/part-of": "nopea"}},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "nopea"},
+            "subjects": [
+                {"kind": "Group", "name": "admins"},
+                {"kind": "ServiceAccount", "name": account, "namespace": namespace},
+            ],
+        }
+    )
+
+
+def store(
+    cluster: FakeCluster,
+    manager: str,
+    namespace: str = "nopea-system",
+    *,
+    image: str = "nopea:0.0.9",
+    account: str = "nopea",
+    **metadata: Any,
+) -> None:
     """Store a Deployment of Nopea as a tool writes it."""
-    labels = {"app.kubernetes.io/name": "nopea", **metadata.pop("labels", {})}
+    ours = {"app.kubernetes.io/name": "nopea", "app.kubernetes.io/part-of": "nopea"}
+    labels = {**ours, **metadata.pop("labels", {})}
+    containers = [{"name": "istio-proxy", "image": "proxy:1"}, {"name": "nopea", "image": image}]
     cluster.create(
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "metadata": {"name": "nopea", "namespace": namespace, "labels": labels, **metadata},
-            "spec": {"template": {"spec": {"containers": [{"name": "nopea", "image": "nopea:0.0.9"}]}}},
+            "spec": {"template": {"spec": {"serviceAccountName": account, "containers": containers}}},
         },
         manager=manager,
     )
@@ -51,6 +78,7 @@ def store(cluster: FakeCluster, manager: str, namespace: str = "nopea-system", *
 async def test_the_tool_is_told_by_label_and_manager(manager: str, labels: dict[str, str], tool: str) -> None:
     """Without a label of the version, the tag of the image is the version."""
     cluster = FakeCluster(namespaces=("nopea-system",))
+    bind(cluster)
     store(cluster, manager, labels=labels, annotations={"nopea.io/profile": "cluster-admin"})
 
     found = await find_installed(cluster.client)
@@ -59,11 +87,37 @@ async def test_the_tool_is_told_by_label_and_manager(manager: str, labels: dict[
     assert (found.tool, found.version, found.profile) == (tool, "0.0.9", "cluster-admin")
 
 
+async def test_a_tenant_makes_no_installation() -> None:
+    """A Deployment counts by the rights of its service account: its labels and its manager are anybody's."""
+    cluster = FakeCluster(namespaces=("nopea-system", "team", "gitops"))
+    store(
+        cluster, MANAGER, "team", image="evil.example/nopea:9", labels={"app.kubernetes.io/version": "9.0.0"}
+    )
+    assert await find_installed(cluster.client) is None
+    bind(cluster, "gitops", "deployer")
+    store(cluster, "helm", "gitops", account="default")
+    assert await find_installed(cluster.client) is None
+    cluster.delete(ObjectKey("apps", "Deployment", "gitops", "nopea"))
+    store(cluster, "helm", "gitops", account="deployer", labels={"app.kubernetes.io/name": "two"})
+
+    found = await find_installed(cluster.client)
+
+    assert found is not None
+    assert (found.namespace, found.version) == ("gitops", "0.0.9")
+    bind(cluster)
+    store(cluster, MANAGER, image="nopea:1")
+    usual = await find_installed(cluster.client)
+    assert usual is not None
+    assert (usual.namespace, usual.image) == ("nopea-system", "nopea:1")
+
+
 async def test_the_usual_namespace_is_enough() -> None:
-    """Who may not list all Deployments can still upgrade."""
-    cluster = FakeCluster(namespaces=("nopea-system",))
+    """Who may not list ClusterRoleBindings can still look."""
+    cluster = FakeCluster(namespaces=("nopea-system", "team"))
+    store(cluster, MANAGER, "team")
+    cluster.fail_next("list", CLUSTER_ROLE_BINDINGS, ForbiddenError(ApiFailure(code=403)), times=2)
+    assert await find_installed(cluster.client) is None
     store(cluster, MANAGER, annotations={"nopea.io/profile": "rubbish"})
-    cluster.fail_next("list", DEPLOYMENTS, ForbiddenError(ApiFailure(code=403)))
 
     found = await find_installed(cluster.client)
 
