@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import yaml
-from tests.cli.conftest import CRD, DEPLOYMENT, MERGE_PATCH, SYSTEM, UNINSTALL_SECONDS, Kubelet
+from tests.cli.conftest import (
+    CRD,
+    DEPLOYMENT,
+    MERGE_PATCH,
+    REPOSITORIES,
+    SYSTEM,
+    UNINSTALL_SECONDS,
+    Kubelet,
+    repository,
+)
 from tests.deploy.conftest import DEPLOY
 from tests.e2e.commands import say
 from tests.e2e.waiting import eventually
@@ -105,9 +114,10 @@ def test_another_profile_takes_the_rights_of_the_first_away(clean: Lab) -> None:
     assert clean.request("GET", ADMIN).status == 200
 
     unasked = say(clean, "install", "--no-wait")
+    forced = say(clean, "install", "--no-wait", "--force")
     asked = say(clean, "install", "--no-wait", "--profile=tenants")
 
-    assert unasked.code == 3
+    assert (unasked.code, forced.code) == (3, 3)
     assert "The profile cluster-admin is installed." in unasked.err
     assert asked.code == 0, asked.err
     assert "Deleted ClusterRoleBinding nopea-cluster-admin" in asked.out
@@ -127,6 +137,60 @@ def test_a_foreign_installation_is_not_overwritten(clean: Lab) -> None:
     assert refused.err.startswith("✗ There is Nopea 0.1.0 in nopea-system, installed by kubectl.\n")
     assert forced.code == 0, forced.err
     assert deployment(clean)["metadata"]["labels"][MANAGED_BY_LABEL] == MANAGER
+
+
+def test_what_is_taken_over_keeps_no_rights_that_its_profile_does_not_have(clean: Lab) -> None:
+    """Neither the binding that kubectl made nor the option by which Nopea applies as itself."""
+    clean.run_kubectl("apply", "--server-side", "-k", str(DEPLOY / "cluster-admin"))
+    registry = "registry.example/acme/nopea:0.1.0"
+    clean.run_kubectl("-n", SYSTEM, "set", "image", "deployment/nopea", f"nopea={registry}")
+
+    unasked = say(clean, "install", "--no-wait", "--force")
+    forced = say(clean, "install", "--no-wait", "--force", "--profile=tenants")
+
+    assert unasked.code == 3
+    assert "The profile of it is not known." in unasked.err
+    assert forced.code == 0, forced.err
+    assert "✓ Deleted ClusterRoleBinding nopea-cluster-admin, which the profile tenants" in forced.out
+    assert clean.request("GET", ADMIN).status == 404
+    assert "NOPEA_APPLY_AS_CONTROLLER" not in variables(clean)
+    assert image(clean) == registry
+    clean.run_kubectl("-n", SYSTEM, "set", "env", "deployment/nopea", "NOPEA_APPLY_AS_CONTROLLER=true")
+    clean.run_kubectl("create", "clusterrolebinding", "nopea-cluster-admin", "--clusterrole=cluster-admin")
+
+    told = say(clean, "install", "--no-wait")
+
+    assert told.code == 0, told.err
+    assert "`kubectl delete clusterrolebindings.rbac.authorization.k8s.io nopea-cluster-admin`" in told.err
+    assert "`kubectl -n nopea-system set env deployment/nopea NOPEA_APPLY_AS_CONTROLLER-`" in told.err
+    assert variables(clean)["NOPEA_APPLY_AS_CONTROLLER"] == "true"
+
+
+def test_all_rights_are_not_given_to_what_waited_for_them(clean: Lab) -> None:
+    """A GitRepository without a service account is applied by no profile but cluster-admin."""
+    assert say(clean, "install", "--no-wait").code == 0
+    assert clean.request("POST", REPOSITORIES, repository()).status == 201
+
+    refused = say(clean, "upgrade", "--no-wait", "--profile=cluster-admin")
+    forced = say(clean, "upgrade", "--no-wait", "--profile=cluster-admin", "--force")
+    again = say(clean, "install", "--no-wait", "--profile=cluster-admin")
+
+    assert refused.code == 3
+    assert "these GitRepositories declare: default/web." in refused.err
+    assert (forced.code, again.code) == (0, 0)
+
+
+def test_the_image_stays_unless_another_is_named(clean: Lab) -> None:
+    """A second `nopea install` repairs what is missing, and does not go back to an image that nobody has."""
+    own = "registry.example/acme/nopea@sha256:" + "0" * 64
+    assert say(clean, "install", "--no-wait", f"--image={own}").code == 0
+
+    assert say(clean, "install", "--no-wait").code == 0
+    assert image(clean) == own
+    assert say(clean, "upgrade", "--no-wait").code == 0
+    assert image(clean) == own
+    assert say(clean, "install", "--no-wait", "--image=nopea:2").code == 0
+    assert image(clean) == "nopea:2"
 
 
 def test_changes_of_others_are_kept_or_overwritten_when_asked(clean: Lab) -> None:
@@ -252,3 +316,9 @@ def decoy(lab: Lab, namespace: str) -> None:
 def image(lab: Lab) -> str:
     """Return the image of Nopea's container."""
     return str(deployment(lab)["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def variables(lab: Lab) -> dict[str, str]:
+    """Return the variables of Nopea's container."""
+    (container,) = deployment(lab)["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each.get("value", "") for each in container["env"]}

@@ -36,7 +36,9 @@ def _install_options(function: Any) -> Any:
 
 @click.command("install")
 @profile_option("With whose rights Nopea applies what is in Git; docs/install.md explains them.")
-@click.option("--image", metavar="IMAGE", help="Image of the controller.  [default: nopea:VERSION]")
+@click.option(
+    "--image", metavar="IMAGE", help="Image of the controller.  [default: as it is, else nopea:VERSION]"
+)
 @_install_options
 def command(*, cluster: ClusterChoice, profile: str | None, image: str | None, **options: Any) -> None:
     """Install Nopea in the namespace nopea-system, and wait until it runs.
@@ -61,21 +63,24 @@ def command(*, cluster: ClusterChoice, profile: str | None, image: str | None, *
     async def work(client: KubeClient, namespace: str) -> int:
         from nopea import __version__
         from nopea.cli.cluster import CommandError
-        from nopea.cli.installation.installed import find_installed
+        from nopea.cli.installation.installed import find_installed, image_for
+        from nopea.cli.installation.refusal import refuse_foreign
 
         del namespace
         installed = await find_installed(client)
-        if installed is not None and installed.is_ours and not options["force"]:
-            if installed.version != __version__:
+        refuse_foreign(installed, force=options["force"])
+        if installed is not None:
+            if installed.version != __version__ and not options["force"]:
                 raise CommandError(
                     f"There is {installed.title}.", f"`nopea upgrade` upgrades it to {__version__}."
                 )
-            if profile is None and installed.profile not in (None, chosen):
+            if profile is None and installed.profile is not chosen:
+                known = f"{installed.profile} is installed" if installed.profile else "of it is not known"
                 raise CommandError(
-                    f"The profile {installed.profile} is installed.",
-                    f"Name the profile to have: `nopea install --profile {installed.profile}`.",
+                    f"There is {installed.title}. The profile {known}.",
+                    f"Name the profile to have: `nopea install --profile {installed.profile or 'PROFILE'}`.",
                 )
-        return await _apply(client, installed, chosen, image or DEFAULT_IMAGE, **options)
+        return await _apply(client, installed, chosen, image or image_for(installed), **options)
 
     run_with_cluster(cluster, work)
 
@@ -102,21 +107,19 @@ def upgrade(*, cluster: ClusterChoice, profile: str | None, image: str | None, *
         from nopea import __version__
         from nopea.cli.cluster import CommandError
         from nopea.cli.installation.install import marked
-        from nopea.cli.installation.installed import find_installed, with_tag
+        from nopea.cli.installation.installed import find_installed, image_for
         from nopea.cli.installation.profiles import Profile
+        from nopea.cli.installation.refusal import refuse_foreign
 
         del namespace
         installed = await find_installed(client)
         if installed is None:
             raise CommandError("Nopea is not installed.", "`nopea install` installs it.")
+        refuse_foreign(installed, force=options["force"])
         chosen = Profile(profile) if profile else installed.profile
         if chosen is None:
             raise CommandError("The profile of the installation is not known.", "Name it with --profile.")
-        new_image = image or with_tag(installed.image, __version__)
-        if new_image is None:
-            raise CommandError(
-                f"The image is named by its digest: {installed.image}", "Name the new one with --image."
-            )
+        new_image = image or image_for(installed)
         if options["dry_run"]:
             _print(marked(chosen, image=new_image))
             return EXIT_DONE
@@ -157,25 +160,27 @@ async def _apply(
         wait_heard,
         wait_rolled_out,
     )
-    from nopea.cli.installation.refusal import refuse_foreign, refuse_open_namespace
+    from nopea.cli.installation.refusal import refuse_open_namespace, refuse_waiting
     from nopea.cli.output.findings import finding_lines
     from nopea.cli.output.history import age
-    from nopea.cli.output.messages import print_error, terminal_width
+    from nopea.cli.output.messages import print_error, print_hint, terminal_width
     from nopea.cli.progress import show_progress
     from nopea.core.show.words import count
 
-    refuse_foreign(installed, force=force)
+    await refuse_waiting(client, installed, profile, force=force)
     is_new = installed is None and not force and await refuse_open_namespace(client)
     manifests = marked(profile, image=image)
     started = asyncio.get_running_loop().time()
     with show_progress(f"Applying {count(len(manifests), 'object')} of Nopea {__version__}.") as progress:
         created = await apply_all(client, manifests, force=force, new_namespace=is_new)
-        removed = await remove_leftovers(client, profile, show=progress.show)
+        leftovers = await remove_leftovers(client, profile, force=force, show=progress.show)
         why = await wait_rolled_out(client, seconds=timeout, show=progress.show) if wait else ""
         if wait and not why:
             await wait_heard(client, show=progress.show)
-    for name in removed:
+    for name in leftovers.deleted:
         click.echo(f"✓ Deleted {name}, which the profile {profile} does not have.")
+    for remedy in leftovers.kept:
+        print_hint(f"Somebody gave Nopea more than the profile {profile}. To take it away: `{remedy}`.")
     click.echo(f"✓ Applied {count(len(manifests), 'object')}, {created} of them new (profile {profile}).")
     if why:
         print_error(

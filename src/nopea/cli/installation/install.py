@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -22,18 +23,20 @@ from nopea.cli.installation.installed import (
     PROFILE_ANNOTATION,
     VERSION_LABEL,
 )
-from nopea.cli.installation.profiles import Manifest, Profile, named, objects
+from nopea.cli.installation.profiles import AS_CONTROLLER, Manifest, Profile, named, objects
 from nopea.core.health.pods import pod_trouble
 from nopea.core.objects import Target
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError
 from nopea.kube.kinds import DEFINITIONS, DEPLOYMENTS, NAMESPACES, PODS
-from nopea.kube.requests import Preconditions, Selection
+from nopea.kube.requests import PatchKind, Preconditions, Selection
 
 ESTABLISHED_SECONDS = 30.0
 HEARD_SECONDS = 10.0
 POLL_SECONDS = 0.3
+
+_DEPLOYMENT = DEPLOYMENTS.at(name="nopea", namespace=SYSTEM_NAMESPACE)
 
 Show = Callable[[str], None]
 
@@ -81,14 +84,25 @@ async def apply_all(
     return created
 
 
-async def remove_leftovers(client: KubeClient, profile: Profile, *, show: Show) -> list[str]:
-    """Delete what another profile installed and this one does not have, such as the rights of cluster-admin.
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What another profile granted: what was taken away, and what somebody else has given and still stands.
 
-    Returns what was deleted. Only what this program installed is deleted.
+    `kept` has the commands that take it away.
+    """
+
+    deleted: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+async def remove_leftovers(client: KubeClient, profile: Profile, *, force: bool, show: Show) -> Leftovers:
+    """Take away what another profile granted and this one does not, such as the rights of cluster-admin.
+
+    What others have given is taken away only if it is forced. Raises ApiError.
     """
     wanted = {named(each) for each in objects(profile)}
     others = {named(each): each for other in Profile for each in objects(other)}
-    discovery, deleted = Discovery(client), []
+    discovery, deleted, kept = Discovery(client), list[str](), list[str]()
     for name, manifest in others.items():
         if name in wanted:
             continue
@@ -97,11 +111,33 @@ async def remove_leftovers(client: KubeClient, profile: Profile, *, show: Show) 
             live = await client.get(target)
         except NotFoundError:
             continue
-        if (live.json()["metadata"].get("labels") or {}).get(MANAGED_BY_LABEL) == MANAGER:
+        if force or live.meta.labels.get(MANAGED_BY_LABEL) == MANAGER:
             show(f"Deleting {name}.")
             await client.delete(target, only_if=Preconditions(uid=live.meta.uid))
             deleted.append(name)
-    return deleted
+        else:
+            kept.append(f"kubectl delete {target.resource.full_plural} {target.name}")
+    if profile is not Profile.CLUSTER_ADMIN and (place := await _option_place(client)):
+        if force:
+            patch = [
+                {"op": "test", "path": f"{place}/name", "value": AS_CONTROLLER},
+                {"op": "remove", "path": place},
+            ]
+            await client.patch(_DEPLOYMENT, orjson.dumps(patch), kind=PatchKind.JSON, manager=MANAGER)
+            deleted.append(f"{AS_CONTROLLER} of Deployment {SYSTEM_NAMESPACE}/nopea")
+        else:
+            kept.append(f"kubectl -n {SYSTEM_NAMESPACE} set env deployment/nopea {AS_CONTROLLER}-")
+    return Leftovers(tuple(deleted), tuple(kept))
+
+
+async def _option_place(client: KubeClient) -> str:
+    """Return the JSON pointer to the variable by which Nopea applies as itself; empty if it does not."""
+    containers = (await client.get(_DEPLOYMENT)).json()["spec"]["template"]["spec"]["containers"]
+    for number, container in enumerate(containers):
+        for place, variable in enumerate(container.get("env") or ()):
+            if variable["name"] == AS_CONTROLLER and variable.get("value") != "false":
+                return f"/spec/template/spec/containers/{number}/env/{place}"
+    return ""
 
 
 async def wait_rolled_out(client: KubeClient, *, seconds: float, show: Show) -> str:
@@ -132,9 +168,8 @@ async def wait_heard(client: KubeClient, *, show: Show) -> None:
 
 
 async def _why_not_ready(client: KubeClient) -> str:
-    target = DEPLOYMENTS.at(name="nopea", namespace=SYSTEM_NAMESPACE)
     try:
-        found = (await client.get(target)).json()
+        found = (await client.get(_DEPLOYMENT)).json()
         pods = (await client.list(PODS, Selection(namespace=SYSTEM_NAMESPACE, labels=LABELS))).items
     except ApiError as error:
         if not error.retryable:

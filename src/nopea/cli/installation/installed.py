@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nopea import __version__
+from nopea.cli.cluster import CommandError
 from nopea.cli.heartbeat import SYSTEM_NAMESPACE
-from nopea.cli.installation.profiles import Profile
+from nopea.cli.installation.profiles import DEFAULT_IMAGE, Profile
 from nopea.core.api.names import GROUP
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ForbiddenError
@@ -119,3 +121,18 @@ def with_tag(image: str, tag: str) -> str | None:
         return None
     path, slash, name = image.rpartition("/")
     return f"{path}{slash}{name.partition(':')[0]}:{tag}"
+
+
+def image_for(installed: Installed | None) -> str:
+    """Return the image to install if none is named: the same, with the tag of this version.
+
+    Raises CommandError if another version is named by its digest.
+    """
+    if installed is None:
+        return DEFAULT_IMAGE
+    new = installed.image if installed.version == __version__ else with_tag(installed.image, __version__)
+    if new is None:
+        raise CommandError(
+            f"The image is named by its digest: {installed.image}", "Name the new one with --image."
+        )
+    return new

@@ -16,6 +16,8 @@ Manifest = dict[str, Any]
 
 DEFAULT_IMAGE = f"nopea:{__version__}"
 IMAGE_NAME = "nopea"
+AS_CONTROLLER = "NOPEA_APPLY_AS_CONTROLLER"
+"""The variable by which Nopea applies with its own rights what names no service account."""
 _BASE = (
     "namespace", "service-account", "rbac", "tenant-policy", "operator", "network-policy", "service",
     "deployment",
@@ -45,7 +47,7 @@ def objects(profile: Profile, *, image: str = DEFAULT_IMAGE) -> list[Manifest]:
         found += packaged("any-namespace-rbac")
     if profile is Profile.CLUSTER_ADMIN:
         found += packaged("cluster-admin-binding")
-        container["env"].append({"name": "NOPEA_APPLY_AS_CONTROLLER", "value": "true"})
+        container["env"].append({"name": AS_CONTROLLER, "value": "true"})
     return [*found, deployment]
 
 

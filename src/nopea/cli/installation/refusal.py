@@ -12,12 +12,13 @@ from nopea import __version__
 from nopea.cli.cluster import CommandError
 from nopea.cli.heartbeat import SYSTEM_NAMESPACE
 from nopea.cli.installation.installed import HELM, Installed
+from nopea.cli.installation.profiles import Profile
 from nopea.core.api.names import INVENTORY_KEY, USERS
 from nopea.core.objects import Resource
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import NotFoundError, ServerError
-from nopea.kube.kinds import NAMESPACES, SECRETS, SERVICE_ACCOUNTS
+from nopea.kube.kinds import GIT_REPOSITORIES, NAMESPACES, SECRETS, SERVICE_ACCOUNTS
 from nopea.kube.requests import Selection
 
 _HARMLESS = (
@@ -66,13 +67,44 @@ async def refuse_open_namespace(client: KubeClient) -> bool:
     kinds = {each.group_kind: each for each in await Discovery(client).all()}
     found = [name for resource in kinds.values() async for name in _risks(client, resource)]
     if found:
-        more = f" and {len(found) - _SHOWN} others" if len(found) > _SHOWN else ""
         raise CommandError(
             f"Namespace {SYSTEM_NAMESPACE} is there before Nopea, with what may give others the rights of "
-            f"Nopea: {', '.join(sorted(found)[:_SHOWN])}{more}.",
+            f"Nopea: {_first(sorted(found))}.",
             f"`kubectl delete namespace {SYSTEM_NAMESPACE}`, or give --force if all of this is yours.",
         )
     return False
+
+
+async def refuse_waiting(
+    client: KubeClient, installed: Installed | None, profile: Profile, *, force: bool
+) -> None:
+    """Refuse to give all rights to GitRepositories that name no service account. Raises ApiError.
+
+    Without the profile cluster-admin nothing of them is applied: they may have waited for this moment.
+    """
+    is_new = installed is None or installed.profile is not Profile.CLUSTER_ADMIN
+    if force or profile is not Profile.CLUSTER_ADMIN or not is_new:
+        return
+    try:
+        repositories = [live.json() for live in (await client.list(GIT_REPOSITORIES)).items]
+    except NotFoundError:
+        return
+    found = sorted(
+        f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+        for each in repositories
+        if not (each.get("spec") or {}).get("serviceAccountName")
+    )
+    if found:
+        raise CommandError(
+            "With the profile cluster-admin Nopea would apply with all rights what these GitRepositories "
+            f"declare: {_first(found)}.",
+            "Set their spec.serviceAccountName or delete them, or give --force if you know what is in them.",
+        )
+
+
+def _first(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} others" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 async def _risks(client: KubeClient, resource: Resource) -> AsyncIterator[str]:

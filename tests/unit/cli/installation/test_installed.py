@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.fakes.cluster import FakeCluster
 
-from nopea.cli.installation.installed import MANAGER, find_installed, tag_of, with_tag
+from nopea import __version__
+from nopea.cli.cluster import CommandError
+from nopea.cli.installation.installed import (
+    MANAGER,
+    Installed,
+    find_installed,
+    image_for,
+    tag_of,
+    with_tag,
+)
 from nopea.core.objects import ObjectKey
 from nopea.kube.errors import ApiFailure, ForbiddenError
 from nopea.kube.kinds import CLUSTER_ROLE_BINDINGS
@@ -124,3 +134,16 @@ async def test_the_usual_namespace_is_enough() -> None:
     assert found is not None
     assert found.profile is None
     assert await find_installed(FakeCluster().client) is None
+
+
+def test_the_image_is_kept_with_the_tag_of_this_version() -> None:
+    """Of the same version it is kept as it is; a digest cannot be exchanged."""
+    assert image_for(None) == f"nopea:{__version__}"
+    there: dict[str, Any] = {"namespace": "nopea-system", "profile": None, "tool": MANAGER}
+    same = Installed(image="registry.example/nopea@sha256:00", version=__version__, **there)
+    old = Installed(image="registry.example/nopea:stable", version="0.0.1", **there)
+
+    assert image_for(same) == same.image
+    assert image_for(old) == f"registry.example/nopea:{__version__}"
+    with pytest.raises(CommandError):
+        image_for(replace(same, version="0.0.1"))

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.samples import raw_repository
 
 from nopea.cli.cluster import CommandError
 from nopea.cli.installation.installed import MANAGER, Installed
-from nopea.cli.installation.refusal import refuse_foreign, refuse_open_namespace
+from nopea.cli.installation.profiles import Profile
+from nopea.cli.installation.refusal import refuse_foreign, refuse_open_namespace, refuse_waiting
+from nopea.core.objects import ObjectKey
 from nopea.kube.errors import ApiFailure, ServerError
 from nopea.kube.kinds import PODS
 
@@ -110,3 +113,22 @@ async def test_many_are_counted_and_a_kind_that_is_down_is_passed_over() -> None
     with pytest.raises(CommandError) as refused:
         await refuse_open_namespace(cluster.client)
     assert refused.value.message.endswith("Deployment d4 and 2 others.")
+
+
+async def test_nothing_that_waited_gets_all_rights() -> None:
+    """Who gives cluster-admin to Nopea gives it to what names no service account."""
+    cluster = FakeCluster()
+    for raw in (raw_repository("api"), raw_repository("web", serviceAccountName="deployer")):
+        cluster.objects[ObjectKey("nopea.io", "GitRepository", "shop", raw["metadata"]["name"])] = raw
+    before = installed(profile=Profile.TENANTS)
+
+    for there in (None, before):
+        with pytest.raises(CommandError) as refused:
+            await refuse_waiting(cluster.client, there, Profile.CLUSTER_ADMIN, force=False)
+        assert refused.value.message.endswith("declare: shop/api.")
+    await refuse_waiting(cluster.client, before, Profile.CLUSTER_ADMIN, force=True)
+    await refuse_waiting(cluster.client, before, Profile.ANY_NAMESPACE, force=False)
+    admin = installed(profile=Profile.CLUSTER_ADMIN)
+    await refuse_waiting(cluster.client, admin, Profile.CLUSTER_ADMIN, force=False)
+    cluster.kinds = [each for each in cluster.kinds if each.group != "nopea.io"]
+    await refuse_waiting(cluster.client, None, Profile.CLUSTER_ADMIN, force=False)
