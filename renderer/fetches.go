@@ -38,7 +38,9 @@ func (j *job) fetched(item fetchItem) (name string, ok bool) {
 }
 
 // incomplete reports whether the parent must be asked for something.
-func (j *job) incomplete() bool { return len(j.fetches) > 0 || len(j.files.wanted) > 0 }
+func (j *job) incomplete() bool {
+	return len(j.fetches) > 0 || len(j.openings) > 0 || len(j.files.wanted) > 0
+}
 
 // checkRemotes refuses places for what was fetched that could be taken for the user's files.
 func (j *job) checkRemotes() error {

@@ -33,6 +33,9 @@ func (j *job) values() (map[string]any, error) {
 			continue
 		}
 		content, err := j.readable(name)
+		if errors.Is(err, errWanted) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"slices"
 )
@@ -19,7 +20,7 @@ func (j *job) renderPlain() ([]document, error) {
 		}
 		if failed, ok := err.(*problem); ok {
 			found = append(found, failed)
-		} else if err != nil {
+		} else if err != nil && !errors.Is(err, errWanted) {
 			return nil, err
 		}
 	}

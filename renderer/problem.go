@@ -31,6 +31,7 @@ const (
 	kindNoValuesFile           = "no_values_file"
 	kindEncrypted              = "encrypted"
 	kindNoKey                  = "no_key"
+	kindKeyNotAsked            = "key_not_asked"
 	kindBadMAC                 = "bad_mac"
 	kindBadKey                 = "bad_key"
 	kindBadEncryptedFile       = "bad_encrypted_file"
@@ -115,14 +116,15 @@ func (p problems) Error() string { return p[0].Error() }
 // maxProblems bounds an answer; whoever has more mends these first.
 const maxProblems = 100
 
-// needError names files and folders that must be given, and what must be fetched, for an answer.
+// needError names files and folders that must be given, what must be fetched and what must be opened, for an answer.
 type needError struct {
-	paths []string
-	items []fetchItem
+	paths    []string
+	items    []fetchItem
+	openings []opening
 }
 
 func (n needError) Error() string {
-	return fmt.Sprintf("needs %d paths and %d items", len(n.paths), len(n.items))
+	return fmt.Sprintf("needs %d paths, %d items and %d keys", len(n.paths), len(n.items), len(n.openings))
 }
 
 func (n needError) encoded() map[string]any {
@@ -132,6 +134,9 @@ func (n needError) encoded() map[string]any {
 	}
 	if len(n.items) > 0 {
 		result["fetch"] = n.items
+	}
+	if len(n.openings) > 0 {
+		result["open"] = n.openings
 	}
 	return result
 }

@@ -193,6 +193,7 @@ func (r *references) resource(k *kustomization, text string, fileAllowed bool) i
 	switch r.job.files.state(name) {
 	case isFile:
 		if fileAllowed {
+			r.unlock(name)
 			return 1 + bytes.Count(r.job.files.files[name], []byte("\n---"))
 		}
 	case isFolder:
@@ -211,9 +212,19 @@ func (r *references) file(k *kustomization, text string) {
 	}
 	mention := r.mention(k, text)
 	if name, ok := r.resolve(k, mention, false); ok {
-		if state := r.job.files.state(name); state == absent || state == isFolder {
+		switch r.job.files.state(name) {
+		case absent, isFolder:
 			r.missing(mention, name)
+		case isFile:
+			r.unlock(name)
 		}
+	}
+}
+
+// unlock has the answer ask for the key of a file now: the build would stop at the first one. It reports the rest itself.
+func (r *references) unlock(name string) {
+	if r.job.Decryption != nil {
+		_, _ = r.job.decrypt(name, r.job.files.files[name])
 	}
 }
 

@@ -64,22 +64,26 @@ type job struct {
 	files    *tree
 	deadline time.Time
 	notes    []string
-	private  bool              // whether secrets are among the inputs
-	keys     *keyring          // once parsed
-	unsteady map[string]bool   // functions of templates that give another result each time
-	beside   map[string]string // where the folders of charts/ lie that are charts elsewhere in the repository
-	packed   map[string]packed // the archives of charts that were read, by path
-	unpacked int64             // how many bytes archives were unpacked to
+	private  bool     // whether secrets are among the inputs
+	keys     *keyring // once parsed
+	// files that were decrypted, by path: a walk looks at them before the build does
+	decrypted map[string][]byte
+	unsteady  map[string]bool   // functions of templates that give another result each time
+	beside    map[string]string // where the folders of charts/ lie that are charts elsewhere in the repository
+	packed    map[string]packed // the archives of charts that were read, by path
+	unpacked  int64             // how many bytes archives were unpacked to
 	// how many bytes the files in archives have
 	unpackedFiles int64
 	fetches       []fetchItem     // what the parent must fetch
-	asked         map[string]bool // by the keys of fetches
+	openings      []opening       // what the parent must have opened by key services
+	asked         map[string]bool // by the keys of fetches and openings
 }
 
 func newJob(asked *request, bounds limits) *job {
 	result := &job{
 		request: asked, limits: bounds, files: newTree(asked.Files, asked.Folders, asked.Missing), unsteady: map[string]bool{},
 		beside: map[string]string{}, packed: map[string]packed{}, asked: map[string]bool{},
+		decrypted: map[string][]byte{},
 	}
 	result.private = asked.Private
 	if asked.Seconds > 0 {
@@ -129,7 +133,7 @@ func (j *job) render() (*rendered, error) {
 	}
 	// What was looked for and not given comes first: any other error may only follow from it.
 	if j.incomplete() {
-		return nil, needError{paths: j.files.needed(), items: j.fetches}
+		return nil, needError{paths: j.files.needed(), items: j.fetches, openings: j.openings}
 	}
 	if err == nil {
 		err = checkDocuments(documents)

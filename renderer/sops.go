@@ -50,16 +50,27 @@ func (j *job) decrypt(name string, content []byte) ([]byte, error) {
 	if !marked {
 		return content, nil
 	}
+	if plain, known := j.decrypted[name]; known {
+		return plain, nil
+	}
+	plain, err := j.decryptMarked(name, format, content)
+	if err == nil {
+		j.decrypted[name] = plain
+	}
+	return plain, err
+}
+
+func (j *job) decryptMarked(name string, format formats.Format, content []byte) ([]byte, error) {
 	// A tree is walked by its aliases: one that contains itself would never end.
 	if err := checkYAML(content); err != nil {
 		return nil, err.in(name)
 	}
-	plain, err := j.decryptAs(format, content)
+	plain, err := j.decryptAs(name, format, content)
 	var failed *problem
 	if format == formats.Yaml && errors.As(err, &failed) && failed.kind == kindBadMAC {
 		// Documents that were encrypted one by one have a MAC each.
-		if separate, err := j.decryptSeparately(content); err == nil {
-			return separate, nil
+		if separate, err := j.decryptSeparately(name, content); err == nil || errors.Is(err, errWanted) {
+			return separate, err
 		}
 	}
 	if errors.As(err, &failed) {
@@ -68,7 +79,7 @@ func (j *job) decrypt(name string, content []byte) ([]byte, error) {
 	return plain, err
 }
 
-func (j *job) decryptAs(format formats.Format, content []byte) ([]byte, error) {
+func (j *job) decryptAs(name string, format formats.Format, content []byte) ([]byte, error) {
 	store := common.StoreForFormat(format, config.NewStoresConfig())
 	encrypted, err := store.LoadEncryptedFile(content)
 	if errors.Is(err, sops.MetadataNotFound) {
@@ -84,7 +95,7 @@ func (j *job) decryptAs(format formats.Format, content []byte) ([]byte, error) {
 		return nil, newProblem(kindEncrypted, "The file is encrypted with SOPS, and the spec has no decryption.")
 	}
 	j.private = true
-	dataKey, err := j.dataKey(&encrypted)
+	dataKey, err := j.dataKey(name, &encrypted)
 	if err != nil {
 		return nil, err
 	}
@@ -105,27 +116,33 @@ func (j *job) decryptAs(format formats.Format, content []byte) ([]byte, error) {
 }
 
 // decryptSeparately decrypts each document of a file by its own metadata; documents without any stay.
-func (j *job) decryptSeparately(content []byte) ([]byte, error) {
+func (j *job) decryptSeparately(name string, content []byte) ([]byte, error) {
 	const separator = "\n---\n"
 	parts := strings.Split(string(content), separator)
 	if len(parts) < 2 {
 		return nil, errors.New("one document")
 	}
+	var wanted error
 	for i, part := range parts {
 		if !sopsMarkers[formats.Yaml].MatchString(part) {
 			continue
 		}
-		plain, err := j.decryptAs(formats.Yaml, []byte(part+"\n"))
+		plain, err := j.decryptAs(name, formats.Yaml, []byte(part+"\n"))
+		if errors.Is(err, errWanted) {
+			wanted = err
+			continue // so that the answer asks for the keys of all documents
+		}
 		if err != nil {
 			return nil, err
 		}
 		parts[i] = string(bytes.TrimSuffix(plain, []byte("\n")))
 	}
-	return []byte(strings.Join(parts, separator)), nil
+	return []byte(strings.Join(parts, separator)), wanted
 }
 
-// dataKey returns the key of a file's values, which one of the request's keys must open.
-func (j *job) dataKey(encrypted *sops.Tree) ([]byte, error) {
+// dataKey returns the key of a file's values, which one of the request's keys must open. Where only a key service can open
+// it, the answer asks for that.
+func (j *job) dataKey(file string, encrypted *sops.Tree) ([]byte, error) {
 	keys, err := j.keyring()
 	if err != nil {
 		return nil, err
@@ -135,18 +152,23 @@ func (j *job) dataKey(encrypted *sops.Tree) ([]byte, error) {
 	if err == nil {
 		return dataKey, nil
 	}
+	if j.askFor(file, &encrypted.Metadata, keys) {
+		return nil, errWanted
+	}
 	names, clouds := []string{}, []string{}
 	for _, group := range encrypted.Metadata.KeyGroups {
 		for _, key := range group {
 			names = append(names, key.ToString())
-			if kind := key.TypeToIdentifier(); kind != "age" && kind != "pgp" && !slices.Contains(clouds, kind) {
-				clouds = append(clouds, kind)
+			if cloud := notAsked[key.TypeToIdentifier()]; cloud != "" && !slices.Contains(clouds, cloud) {
+				clouds = append(clouds, cloud)
 			}
 		}
 	}
 	result := newProblem(kindNoKey, "None of the keys of the decryption Secret opens the file.")
 	if len(clouds) > 0 {
-		result = newProblem(kindNoKey, "None of the keys of the decryption Secret opens the file; keys of %s are not asked.", strings.Join(clouds, ", "))
+		// Without arguments, so that no name is taken for a secret.
+		text := "None of the keys of the decryption Secret opens the file; Nopea does not ask " + strings.Join(clouds, " and ") + "."
+		result = &problem{kind: kindKeyNotAsked, message: text, format: text}
 	}
 	return nil, result.with("names", names)
 }

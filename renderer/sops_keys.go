@@ -12,17 +12,20 @@ import (
 	"github.com/getsops/sops/v3/keyservice"
 )
 
-// decryptionSpec has the private keys of spec.decryption's Secret: the text of *.agekey and of *.asc.
+// decryptionSpec has the private keys of spec.decryption's Secret: the text of *.agekey and of *.asc. Opened are data
+// keys, and parts of such, that the parent had key services open, by the id of a wrappedKey.
 type decryptionSpec struct {
-	Age []string `msgpack:"age"`
-	PGP []string `msgpack:"pgp"`
+	Age    []string          `msgpack:"age"`
+	PGP    []string          `msgpack:"pgp"`
+	Opened map[string][]byte `msgpack:"opened"`
 }
 
 // keyring opens data keys with the keys of one request and with no others: not those of the environment, a home folder,
 // an agent or a cloud, which SOPS's own service would try.
 type keyring struct {
-	age age.ParsedIdentities
-	pgp openpgp.EntityList
+	age    age.ParsedIdentities
+	pgp    openpgp.EntityList
+	opened map[string][]byte
 }
 
 // keyring returns the request's keys, parsed once.
@@ -30,7 +33,7 @@ func (j *job) keyring() (*keyring, error) {
 	if j.keys != nil {
 		return j.keys, nil
 	}
-	result := &keyring{}
+	result := &keyring{opened: j.Decryption.Opened}
 	for _, text := range j.Decryption.Age {
 		if strings.Contains(strings.ToUpper(text), "AGE-PLUGIN-") {
 			return nil, newProblem(kindBadKey, "A key of the decryption Secret needs an age plugin; no program is started.")
@@ -72,6 +75,12 @@ func (k *keyring) Decrypt(_ context.Context, asked *keyservice.DecryptRequest) (
 	case *keyservice.Key_PgpKey:
 		if len(k.pgp) > 0 {
 			plain, err = k.openPGP(string(asked.Ciphertext))
+		}
+	case *keyservice.Key_KmsKey, *keyservice.Key_VaultKey:
+		if key, ok := wrapped(asked); ok {
+			if opened, found := k.opened[key.id()]; found {
+				plain, err = opened, nil
+			}
 		}
 	}
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/getsops/sops/v3/cmd/sops/formats"
 	"github.com/getsops/sops/v3/config"
 	"github.com/getsops/sops/v3/pgp"
+	"github.com/getsops/sops/v3/shamir"
 )
 
 var update = flag.Bool("update", false, "write testdata/, which the tests of the other side read")
@@ -46,25 +47,34 @@ func check(t *testing.T, err error) {
 // encrypt does what `sops --encrypt` does.
 func encrypt(t *testing.T, format formats.Format, text string, groups ...sops.KeyGroup) []byte {
 	t.Helper()
+	parts := [][]byte{dataKey}
+	if len(groups) > 1 {
+		var err error
+		parts, err = shamir.Split(dataKey, len(groups), len(groups))
+		check(t, err)
+	}
+	return encryptParts(t, format, text, len(groups), parts, groups...)
+}
+
+// dataKey encrypts the values of all files.
+var dataKey = bytes.Repeat([]byte("k"), 32)
+
+// encryptParts encrypts with a data key of which each group has a part, and so many parts are enough. It asks no service:
+// a key that has something encrypted already keeps it.
+func encryptParts(t *testing.T, format formats.Format, text string, threshold int, parts [][]byte, groups ...sops.KeyGroup) []byte {
+	t.Helper()
 	store := common.StoreForFormat(format, config.NewStoresConfig())
 	branches, err := store.LoadPlainFile([]byte(text))
 	check(t, err)
 	tree := sops.Tree{Branches: branches, Metadata: sops.Metadata{
-		KeyGroups: groups, Version: "3.13.3", ShamirThreshold: len(groups), LastModified: time.Now().UTC(),
+		KeyGroups: groups, Version: "3.13.3", ShamirThreshold: threshold, LastModified: time.Now().UTC(),
 	}}
 	if format == formats.Yaml {
 		tree.Metadata.EncryptedRegex = "^(data|stringData)$"
 	}
-	dataKey := bytes.Repeat([]byte("k"), 32)
-	// What GenerateDataKey does without random bytes or services; a part for each group is made by the library.
-	if len(groups) == 1 {
-		for _, key := range groups[0] {
-			check(t, key.EncryptIfNeeded(dataKey))
-		}
-	} else {
-		var errs []error
-		if dataKey, errs = tree.GenerateDataKey(); len(errs) > 0 {
-			t.Fatal(errs)
+	for i, group := range groups {
+		for _, key := range group {
+			check(t, key.EncryptIfNeeded(parts[i]))
 		}
 	}
 	check(t, common.EncryptTree(common.EncryptTreeOpts{Tree: &tree, Cipher: aes.NewCipher(), DataKey: dataKey}))

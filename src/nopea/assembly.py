@@ -15,6 +15,7 @@ from aiohttp import web
 from nopea.controller.controller import Controller
 from nopea.controller.heartbeat import Heartbeat
 from nopea.controller.mailbox import Mailboxes
+from nopea.core.decryption.aws import endpoints_of
 from nopea.core.git.proxy import proxy_variables
 from nopea.core.objects import ObjectKey
 from nopea.core.status.transition import Transition
@@ -27,6 +28,7 @@ from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.informers.input_watches import InputWatches
 from nopea.informers.object_cache import ObjectCache
+from nopea.keys.port import KeyServices
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.events import EventRecorder
@@ -136,6 +138,11 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
                 measure=instruments.download,
             )
         )
+        keys = await stack.enter_async_context(
+            KeyServices(
+                settings.tenancy, proxies=proxy_variables(os.environ), endpoints=endpoints_of(os.environ)
+            )
+        )
         events = EventRecorder(client)
         notifier = Notifier(
             settings.notify,
@@ -162,6 +169,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             git,
             renderer,
             downloads,
+            keys,
             events,
             store,
             listeners,
@@ -228,6 +236,7 @@ def _services(
     git: GitPort,
     renderer: RenderPort,
     downloads: Downloads,
+    keys: KeyServices,
     events: EventRecorder,
     store: StateStore,
     listeners: Sequence[Callable[[Transition], None]],
@@ -263,6 +272,7 @@ def _services(
                 store.renderings,
                 ClusterInputs(client, discovery, settings.tenancy, was_read=inputs.was_read),
                 Remotes(git, downloads, settings.tenancy),
+                keys,
                 kept=RenderingStore(settings.cache_dir / "renderings"),
                 version=renderer.version,
             ),

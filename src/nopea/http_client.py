@@ -51,6 +51,22 @@ def open_session(networks: Networks, *, connections: int) -> aiohttp.ClientSessi
     )
 
 
+def may_ask_proxy(host: str, networks: Networks) -> bool:
+    """Whether a proxy may be asked for a host; one that is written as a forbidden address is not."""
+    try:
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return True
+    return all(may_connect(str(address[0]), networks) for *_, address in found)
+
+
+def trusting(ca_crt: str) -> ssl.SSLContext:
+    """Return a context that trusts an authority besides those of the system."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(cadata=ca_crt.encode("ascii", errors="replace").decode())
+    return context
+
+
 def describe(error: Exception) -> str:
     """Return what went wrong in our own words: those of a library may quote the URL."""
     match error:

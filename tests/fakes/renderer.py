@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from nopea.core.decryption.keys import WrappedKey
 from nopea.core.downloads.items import RemoteItem
 from nopea.core.git.source import FileEntry, PathListing
 from nopea.core.manifests.rendering import RenderAnswer, RenderRequest
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError
+from nopea.core.secret import Secret
 from nopea.downloads.port import On, Resolved
+from nopea.keys.port import KeyUser
+from nopea.reconcile.data_keys import KeyOpener
 from nopea.reconcile.remotes import Opened
 from nopea.reconcile.renderings import Cluster, NoCluster, Renderings
 from nopea.reconcile.rounds import Opener, Renderer
@@ -94,8 +98,19 @@ class FakeRemotes:
         self.kept.append(opened.item)
 
 
+class NoKeys:
+    """Opens nothing."""
+
+    async def open(self, key: WrappedKey, user: KeyUser) -> Secret:
+        """Fail."""
+        raise AssertionError(key, user)
+
+
 def renderings(
-    renderer: Renderer | None = None, cluster: Cluster | None = None, remotes: Opener | None = None
+    renderer: Renderer | None = None,
+    cluster: Cluster | None = None,
+    remotes: Opener | None = None,
+    keys: KeyOpener | None = None,
 ) -> Renderings:
     """Return renderings with a cache of their own; without a renderer, nothing can be rendered."""
     return Renderings(
@@ -103,4 +118,5 @@ def renderings(
         RenderCache(limit_bytes=2**20),
         cluster or NoCluster(),
         remotes or NoRemotes(),
+        keys or NoKeys(),
     )

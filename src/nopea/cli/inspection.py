@@ -25,6 +25,7 @@ from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitReference, GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.api.tenancy import AS_CALLER
+from nopea.core.decryption.aws import endpoints_of
 from nopea.core.git.proxy import proxy_variables
 from nopea.core.git.source import Remote
 from nopea.core.objects import RepoKey
@@ -34,6 +35,7 @@ from nopea.core.show.words import count
 from nopea.downloads.port import Downloads
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
+from nopea.keys.port import KeyServices
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.reconcile.comparison import Tell, told_nobody
@@ -246,9 +248,12 @@ async def temporary_fetcher(cluster: Cluster | None = None) -> AsyncIterator[Fet
             downloads = Downloads(
                 renderer.index, networks=AS_CALLER.git_networks, proxies=proxy_variables(os.environ)
             )
-            async with downloads:
+            keys = KeyServices(
+                AS_CALLER, proxies=proxy_variables(os.environ), endpoints=endpoints_of(os.environ)
+            )
+            async with downloads, keys:
                 remotes = Remotes(git, downloads, AS_CALLER)
-                renderings = Renderings(renderer, store.renderings, cluster or NoCluster(), remotes)
+                renderings = Renderings(renderer, store.renderings, cluster or NoCluster(), remotes, keys)
                 yield Fetcher(git, store.manifests, renderings)
         finally:
             await tasks.end(git_task, render_task)

@@ -95,6 +95,9 @@ class Code(enum.StrEnum):
     REMOTE_REFUSED = "NOPEA-R026"
     REMOTE_NOT_FOUND = "NOPEA-R027"
     REMOTE_CHANGED = "NOPEA-R028"
+    DECRYPTION_LOGIN = "NOPEA-R029"
+    DECRYPTION_REFUSED = "NOPEA-R030"
+    KEY_SERVICE_UNREACHABLE = "NOPEA-R031"
 
     KIND_UNKNOWN = "NOPEA-K001"
     FORBIDDEN = "NOPEA-K002"
@@ -143,7 +146,7 @@ class Code(enum.StrEnum):
 
     @property
     def is_of_source(self) -> bool:
-        """True when Git or a chart could not be read, so that what is applied may be old but is not wrong."""
+        """True when Git, a chart or a key could not be read: what is applied may be old but is not wrong."""
         return self in _OF_REMOTES or (self.startswith("NOPEA-G") and self is not Code.GIT_PATH_NOT_FOUND)
 
     @property
@@ -158,8 +161,11 @@ class Code(enum.StrEnum):
 
 
 _OF_REMOTES = frozenset(
-    (Code.REMOTE_UNREACHABLE, Code.REMOTE_REFUSED, Code.REMOTE_NOT_FOUND, Code.REMOTE_CHANGED)
-)
+    (
+        Code.REMOTE_UNREACHABLE, Code.REMOTE_REFUSED, Code.REMOTE_NOT_FOUND, Code.REMOTE_CHANGED,
+        Code.KEY_SERVICE_UNREACHABLE,
+    )
+)  # fmt: skip
 _TRANSIENT = frozenset(
     {
         Code.GIT_UNREACHABLE,
@@ -171,6 +177,7 @@ _TRANSIENT = frozenset(
         Code.RENDERING_TIMEOUT,
         Code.RENDERING_FAILED,
         Code.REMOTE_UNREACHABLE,
+        Code.KEY_SERVICE_UNREACHABLE,
         Code.CRD_NOT_ESTABLISHED,
         Code.API_UNREACHABLE,
         Code.API_REJECTED,
@@ -196,7 +203,7 @@ _REMEDIES = {
             Code.GIT_AUTHENTICATION, Code.GIT_HOST_KEY, Code.GIT_CERTIFICATE, Code.GIT_SECRET_MISSING,
             Code.GIT_SECRET_INVALID, Code.GIT_NOT_FOUND, Code.GIT_ADDRESS_DENIED, Code.SPEC_INVALID,
             Code.ROLLBACK_INVALID, Code.ACCOUNT_MISSING, Code.NOT_ALLOWED, Code.REMOTE_REFUSED,
-            Code.REMOTE_CHANGED,
+            Code.REMOTE_CHANGED, Code.DECRYPTION_LOGIN, Code.DECRYPTION_REFUSED,
         ),
         Remedy.SETTING,
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,13 +16,20 @@ from cachetools import LRUCache
 from yarl import URL
 
 from nopea.core.downloads.logins import authority_of
-from nopea.core.git.networks import Networks, may_connect
+from nopea.core.git.networks import Networks
 from nopea.core.git.proxy import proxy_for
 from nopea.core.git.source import Credentials, host_of
 from nopea.core.secret import mask_url
 from nopea.downloads import problems
 from nopea.downloads.budget import Share
-from nopea.http_client import describe, is_forbidden_address, is_untrusted, open_session
+from nopea.http_client import (
+    describe,
+    is_forbidden_address,
+    is_untrusted,
+    may_ask_proxy,
+    open_session,
+    trusting,
+)
 
 CONNECTIONS = 1000
 _URL = re.compile(r"https://[!-\[\]^-~]+")
@@ -119,7 +125,7 @@ class Web:
             raise problems.refused(asked.what, f"{mask_url(url)} is not an https URL", "Correct the URL.")
         proxy = proxy_for(url, self._proxies)
         session = self._by_proxy if proxy else self._direct
-        if proxy and not self._may_ask_proxy(host_of(url)):
+        if proxy and not may_ask_proxy(host_of(url), self._networks):
             raise problems.refused(asked.what, "Nopea may not connect to its address", _NETWORKS)
         try:
             async with session.get(
@@ -140,26 +146,11 @@ class Web:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _failure(asked.what, error) from error
 
-    def _may_ask_proxy(self, host: str) -> bool:
-        """Whether a proxy may be asked for a host; one that is written as a forbidden address is not."""
-        try:
-            found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-        except (OSError, UnicodeError):
-            return True
-        return all(may_connect(str(address[0]), self._networks) for *_, address in found)
-
     async def _context(self, ca_crt: str) -> ssl.SSLContext:
         known = self._contexts.get(ca_crt)
         if known is None:
-            known = self._contexts[ca_crt] = await asyncio.to_thread(_trusting, ca_crt)
+            known = self._contexts[ca_crt] = await asyncio.to_thread(trusting, ca_crt)
         return known
-
-
-def _trusting(ca_crt: str) -> ssl.SSLContext:
-    """Return a context that trusts an authority besides those of the system."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(cadata=ca_crt.encode("ascii", errors="replace").decode())
-    return context
 
 
 def joined(url: str, target: str) -> str:

@@ -15,6 +15,7 @@ import orjson
 from nopea.core.api.references import ReferenceKind, ValuesReference
 from nopea.core.api.spec import Decryption, GitRepositorySpec
 from nopea.core.api.tenancy import TenancyPolicy
+from nopea.core.decryption.logins import AWS_KMS, NO_KEY_LOGINS, VAULT_TOKEN, KeyLogins, parse_key_logins
 from nopea.core.downloads.logins import NO_LOGINS, Logins, parse_logins
 from nopea.core.manifests.inputs import Capabilities, RenderInputs
 from nopea.core.objects import ObjectKey, RepoKey
@@ -65,7 +66,7 @@ class ClusterInputs:
 
     async def of(self, owner: RepoKey, spec: GitRepositorySpec) -> RenderInputs:
         """Return what the spec refers to. Raises SyncError with what is missing."""
-        keys = await self._keys(owner, spec.decryption) if spec.decryption is not None else {}
+        keys, key_logins = await self._keys(owner, spec.decryption)
         variables: dict[str, str] | None = None
         if spec.substitute is not None or spec.substitute_from:
             variables = {}
@@ -80,6 +81,8 @@ class ClusterInputs:
             private=any(each.kind is ReferenceKind.SECRET for each in spec.substitute_from),
             values=await self._values(owner, spec),
             logins=await self._logins(owner, spec),
+            decrypts=spec.decryption is not None,
+            key_logins=key_logins,
         )
 
     async def _logins(self, owner: RepoKey, spec: GitRepositorySpec) -> Logins:
@@ -104,14 +107,25 @@ class ClusterInputs:
                 raise StalledError(_no_key(owner, reference, reference.values_key))
         return values
 
-    async def _keys(self, owner: RepoKey, decryption: Decryption) -> dict[str, str]:
+    async def _keys(self, owner: RepoKey, decryption: Decryption | None) -> tuple[dict[str, str], KeyLogins]:
+        """Return the private keys by name, and the logins at key services."""
+        if decryption is None or decryption.secret_ref is None:
+            return {}, NO_KEY_LOGINS
         reference = ValuesReference(kind=ReferenceKind.SECRET, name=decryption.secret_ref.name)
         data = await self._data(self._client, owner, reference)
-        keys = {name: value.decode(errors="replace") for name, value in data.items()}
-        found = {name: text for name, text in keys.items() if name.endswith((".agekey", ".asc"))}
-        if not found:
-            raise StalledError(_no_key(owner, reference, "that ends in .agekey or .asc"))
-        return found
+        logins = parse_key_logins(data, name=reference.name)
+        if isinstance(logins, Problem):
+            raise StalledError(logins)
+        keys = {
+            name: value.decode(errors="replace")
+            for name, value in data.items()
+            if name.endswith((".agekey", ".asc"))
+        }
+        if not keys and not {VAULT_TOKEN, AWS_KMS} & data.keys():
+            raise StalledError(
+                _no_key(owner, reference, f"that ends in .agekey or .asc, nor {VAULT_TOKEN} or {AWS_KMS}")
+            )
+        return keys, logins
 
     def _as_account(self, owner: RepoKey, spec: GitRepositorySpec) -> KubeClient:
         return self._client.on_behalf(str(owner), of=service_account(self._policy, owner, spec))

@@ -31,6 +31,8 @@ from nopea.core.manifests.rendering import (
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
 from nopea.core.problem import StalledError, SyncError
+from nopea.keys.port import KeyUser
+from nopea.reconcile.data_keys import DataKeys, KeyOpener
 from nopea.reconcile.rounds import FolderToRender, Opener, Renderer, Rounds
 from nopea.state.store import RenderCache, Rendered
 
@@ -85,6 +87,7 @@ class Renderings:
         cache: RenderCache,
         cluster: Cluster,
         remotes: Opener,
+        keys: KeyOpener,
         *,
         kept: Kept | None = None,
         version: str = "",
@@ -94,6 +97,7 @@ class Renderings:
         self._cache = cache
         self._cluster = cluster
         self._remotes = remotes
+        self._keys = keys
         self._kept = kept
         self._version = version
 
@@ -102,7 +106,10 @@ class Renderings:
         inputs = await self._cluster.of(folder.owner, spec)
         options = await self._options(spec, folder, inputs)
         chart = _chart_elsewhere(spec)
-        key = (self._version, spec.url, folder.path, folder.tool.value, chart, _digest(options, inputs))
+        key = (
+            self._version, spec.url, folder.path, folder.tool.value, chart,
+            _digest(options, inputs), _who_decrypts(folder, inputs),
+        )  # fmt: skip
         rounds = self._rounds(folder, inputs)
         rendered = await self._known(key, rounds, in_files=not has_secrets(inputs))
         if rendered is None:
@@ -129,7 +136,8 @@ class Renderings:
         return _rendered(rounds, answer, files, left_out)
 
     def _rounds(self, folder: FolderToRender, inputs: RenderInputs) -> Rounds:
-        return Rounds(folder, inputs.logins, self._remotes)
+        user = KeyUser(owner=folder.owner, timeout_seconds=folder.timeout_seconds, logins=inputs.key_logins)
+        return Rounds(folder, inputs.logins, self._remotes, DataKeys(self._keys, user))
 
     async def _known(self, key: _Key, rounds: Rounds, *, in_files: bool = False) -> Rendered | None:
         """Return the rendering of before, unless something that it read is another."""
@@ -157,7 +165,7 @@ class Renderings:
         overlay = None if spec.kustomize is None else msgspec.to_builtins(spec.kustomize)
         content = await tasks.off_loop(_digest_of_files, files, encrypted, size=len(files))
         asked = _digest({**options, "kustomize": overlay}, inputs)
-        key = (self._version, spec.url, folder.path, content, asked)
+        key = (self._version, spec.url, folder.path, content, asked, _who_decrypts(folder, inputs))
         rounds = self._rounds(replace(folder, tool=Tool.KUSTOMIZE), inputs)
         known = await self._known(key, rounds)
         if known is None:
@@ -180,8 +188,7 @@ class Renderings:
         request = RenderRequest(
             tool=Tool.PLAIN, path="", files=encrypted, documents=_documents(files), options=options
         )
-        folder = rounds.folder
-        answer = await self._renderer.render(request, folder.owner, timeout_seconds=folder.timeout_seconds)
+        answer = await rounds.answer_to(self._renderer, request)
         changed = await tasks.off_loop(changed_files, files, answer.objects, size=len(answer.objects))
         if overlay is None:
             return Rendered(files=changed, paths=(), listing=PathListing(files=()))
@@ -249,7 +256,7 @@ def _documents(files: Mapping[str, ParsedFile]) -> tuple[RenderedObject, ...]:
 
 def _transformation(inputs: RenderInputs) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    if inputs.age or inputs.pgp:
+    if inputs.decrypts:
         options["decryption"] = {"age": list(inputs.age), "pgp": list(inputs.pgp)}
     if inputs.variables is not None:
         options["substitute"] = {"vars": dict(inputs.variables)}
@@ -275,6 +282,11 @@ def _name(key: _Key) -> str:
 def _digest(options: Mapping[str, Any], inputs: RenderInputs) -> bytes:
     """Return a digest of all that a rendering depends on beside files: the cache keeps no keys."""
     return hashlib.sha256(msgspec.msgpack.encode((options, inputs.values))).digest()
+
+
+def _who_decrypts(folder: FolderToRender, inputs: RenderInputs) -> tuple[object, ...]:
+    """Return who may have what was decrypted: nobody gets what another namespace or login opened."""
+    return (folder.owner.namespace, inputs.key_logins.digest()) if inputs.decrypts else ()
 
 
 def _left_out(hooks: int) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
 from nopea.downloads.port import On
+from nopea.reconcile.data_keys import DataKeys, Render
 from nopea.reconcile.remotes import Opened, SourceFiles, Tree
 
 _MAX_ROUNDS = 32
@@ -71,6 +73,7 @@ class Rounds:
     folder: FolderToRender
     logins: Logins
     remotes: Opener
+    keys: DataKeys
     contents: dict[str, bytes] = field(default_factory=dict)
     entries: dict[str, FileEntry] = field(default_factory=dict)
     tree: Tree = field(init=False)
@@ -101,10 +104,20 @@ class Rounds:
         self, renderer: Renderer, options: Mapping[str, Any], documents: Sequence[RenderedObject] = ()
     ) -> RenderAnswer:
         """Return what the folder renders to, when nothing more is needed. Raises SyncError."""
+        async with self._in_time():
+            return await self._answer(self._by(renderer), options, documents)
+
+    async def answer_to(self, renderer: Renderer, request: RenderRequest) -> RenderAnswer:
+        """Return the answer to a request that needs nothing but keys. Raises SyncError."""
+        async with self._in_time():
+            return await self.keys.render(self._by(renderer), request)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
         seconds = self.folder.timeout_seconds
         try:
             async with asyncio.timeout(seconds + _GRACE_SECONDS):
-                return await self._answer(renderer, options, documents)
+                yield
         except TimeoutError as error:
             raise TransientError(
                 Problem(
@@ -115,13 +128,22 @@ class Rounds:
                 )
             ) from error
 
+    def _by(self, renderer: Renderer) -> Render:
+        """Return the renderer for this folder: all that it is asked from now on shares one deadline."""
+        folder, loop = self.folder, asyncio.get_running_loop()
+        ends_at = loop.time() + folder.timeout_seconds
+
+        async def render(request: RenderRequest) -> RenderAnswer:
+            seconds = max(0.0, ends_at - loop.time())
+            return await renderer.render(request, folder.owner, timeout_seconds=seconds)
+
+        return render
+
     async def _answer(
-        self, renderer: Renderer, options: Mapping[str, Any], documents: Sequence[RenderedObject]
+        self, render: Render, options: Mapping[str, Any], documents: Sequence[RenderedObject]
     ) -> RenderAnswer:
         folder = self.folder
         await self._give_first(has_documents=bool(documents))
-        loop = asyncio.get_running_loop()
-        ends_at = loop.time() + folder.timeout_seconds
         for _ in range(_MAX_ROUNDS):
             request = RenderRequest(
                 tool=folder.tool,
@@ -134,9 +156,7 @@ class Rounds:
                 options=options,
             )
             try:
-                answer = await renderer.render(
-                    request, folder.owner, timeout_seconds=max(0.0, ends_at - loop.time())
-                )
+                answer = await self.keys.render(render, request)
             except SyncError as error:
                 raise type(error)(*map(self._in_words, error.problems)) from error
             if not answer.need and not answer.fetch:

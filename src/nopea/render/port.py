@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from nopea.core.decryption.keys import opening_of
 from nopea.core.downloads.items import RemoteItem, RemoteKind
 from nopea.core.downloads.versions import ChartVersion
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
@@ -108,10 +109,11 @@ def _fields(request: RenderRequest) -> dict[str, Any]:
 def _answer(answer: Mapping[str, Any], *, path: str) -> RenderAnswer:
     """Read an answer; a child that was taken over could send anything."""
     try:
-        if "need" in answer or "fetch" in answer:
+        if any(key in answer for key in ("need", "fetch", "open")):
             return RenderAnswer(
                 need=tuple(map(str, answer.get("need") or ())),
                 fetch=tuple(map(_item, answer.get("fetch") or ())),
+                open=tuple(map(opening_of, answer.get("open") or ())),
             )
         found = answer["ok"]
         return RenderAnswer(

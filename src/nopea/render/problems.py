@@ -67,6 +67,10 @@ KINDS |= {
         Code.DECRYPTION_KEY,
         "Add the private key of a recipient to the Secret in spec.decryption, or run `sops updatekeys`.",
     ),
+    "key_not_asked": (
+        Code.DECRYPTION_KEY,
+        "Add a recipient of age, OpenPGP, Vault or AWS KMS with `sops updatekeys`.",
+    ),
     "bad_key": (Code.DECRYPTION_KEY, "Correct the key in the Secret that spec.decryption names."),
     "bad_mac": (
         Code.DECRYPTION_FAILED,

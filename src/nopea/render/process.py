@@ -66,7 +66,7 @@ class RenderProcess(ChildProcess):
 
     def checked(self, message: dict[str, Any]) -> dict[str, Any]:
         """Return the message as a result: an error in a folder is not an error of the child."""
-        asks = "need" in message or "fetch" in message
+        asks = any(key in message for key in ("need", "fetch", "open"))
         if asks + sum(key in message for key in ("ok", "err")) != 1:
             raise FrameError("a frame holds no answer")
         return {"id": message["id"], "ok": message}

@@ -11,9 +11,11 @@ from tests.fakes.installation import AS_CONTROLLER
 
 from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.decryption.logins import KeyLogins
 from nopea.core.manifests.inputs import RenderInputs
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.problem import Code, StalledError, TransientError
+from nopea.core.secret import Secret
 from nopea.kube.discovery import Discovery
 from nopea.reconcile.inputs import ClusterInputs
 
@@ -112,6 +114,27 @@ async def test_keys_are_chosen_by_their_names() -> None:
 
     assert (found.age, found.pgp) == (("A",), ("B",))
     assert "A" not in repr(found)
+
+
+async def test_logins_at_key_services_are_read() -> None:
+    """A Secret with nothing else is enough, and so is decryption without a Secret."""
+    cluster = FakeCluster()
+    _stored(cluster, "Secret", "keys", **{"sops.vault-token": _encoded("token")})
+
+    found = await _inputs(cluster, decryption={"provider": "sops", "secretRef": {"name": "keys"}})
+
+    assert found.key_logins == KeyLogins(vault_token=Secret("token"))
+    assert (found.decrypts, found.age, found.pgp) == (True, (), ())
+    assert await _inputs(cluster, decryption={"provider": "sops"}) == RenderInputs(decrypts=True)
+
+
+async def test_a_login_that_cannot_be_read_is_an_error() -> None:
+    """It names the Secret."""
+    cluster = FakeCluster()
+    _stored(cluster, "Secret", "keys", **{"sops.aws-kms": _encoded("nothing")})
+
+    with pytest.raises(StalledError, match="NOPEA-R029: Secret keys"):
+        await _inputs(cluster, decryption={"provider": "sops", "secretRef": {"name": "keys"}})
 
 
 async def test_values_are_named_by_their_place() -> None:

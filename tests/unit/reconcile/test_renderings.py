@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 from tests.fakes.git import FakeGit
-from tests.fakes.renderer import FakeRemotes, FakeRenderer, NoRemotes, renderings
+from tests.fakes.renderer import FakeRemotes, FakeRenderer, NoKeys, NoRemotes, renderings
 
 from nopea.core.api.entries import ChartEntry
 from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.decryption.keys import Opening, VaultKey, WrappedKey
+from nopea.core.decryption.logins import NO_KEY_LOGINS, KeyLogins
 from nopea.core.downloads.items import RemoteItem, RemoteKind
 from nopea.core.git.source import Remote
 from nopea.core.manifests import limits
@@ -21,8 +23,11 @@ from nopea.core.manifests.inputs import RenderInputs
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
-from nopea.core.problem import Code, StalledError
-from nopea.reconcile.fetch import Fetcher, Snapshot
+from nopea.core.problem import Code, Problem, StalledError
+from nopea.core.secret import Secret
+from nopea.keys.port import KeyUser
+from nopea.reconcile.fetch import Fetcher, Snapshot, folder_of
+from nopea.reconcile.remotes import FilesAt
 from nopea.reconcile.renderings import NoCluster, Renderings
 from nopea.state.store import ManifestCache, RenderCache, Rendered
 
@@ -298,7 +303,13 @@ def _restarted(
         world.git,
         ManifestCache(limit_bytes=2**20),
         Renderings(
-            world.renderer, RenderCache(limit_bytes=2**20), cluster, NoRemotes(), kept=files, version=version
+            world.renderer,
+            RenderCache(limit_bytes=2**20),
+            cluster,
+            NoRemotes(),
+            NoKeys(),
+            kept=files,
+            version=version,
         ),
     )
 
@@ -329,8 +340,7 @@ async def test_after_a_restart_nothing_unchanged_is_rendered() -> None:
     "inputs",
     [
         RenderInputs(variables={"a": "b"}, private=True),
-        RenderInputs(age=("AGE-SECRET-KEY-1",)),
-        RenderInputs(pgp=("key",)),
+        RenderInputs(decrypts=True),
         RenderInputs(values={"Secret prod": b"a: b"}),
     ],
 )
@@ -343,6 +353,64 @@ async def test_what_is_made_with_secrets_is_not_kept_in_files(inputs: RenderInpu
 
     assert world.renderer.requests
     assert files.kept == {}
+
+
+KEY = VaultKey(id="1", address="https://v.example", mount="transit", name="shop", ciphertext="x")
+
+
+def _wants_key(request: RenderRequest) -> RenderAnswer:
+    if "opened" not in request.options["decryption"]:
+        return RenderAnswer(open=(Opening("base/web.yaml", 1, ((KEY,),)),))
+    return RenderAnswer(objects=(RenderedObject("base/web.yaml", 0, WEB),))
+
+
+class _Keys:
+    """Opens a key for one namespace with one login."""
+
+    def __init__(self) -> None:
+        self.asked: list[KeyUser] = []
+
+    async def open(self, key: WrappedKey, user: KeyUser) -> Secret:
+        assert key == KEY
+        self.asked.append(user)
+        if (user.owner.namespace, user.logins) != ("shop", TOKEN):
+            raise StalledError(Problem(code=Code.DECRYPTION_REFUSED, message="No.", hint=""))
+        return Secret("data key")
+
+
+TOKEN = KeyLogins(vault_token=Secret("token"))
+
+
+@pytest.mark.parametrize("tool", [Tool.KUSTOMIZE, Tool.PLAIN])
+async def test_what_was_decrypted_is_for_its_namespace_and_login_only(tool: Tool) -> None:
+    """It is kept, so that a service that is down stops nothing; nobody else gets it from what is kept."""
+    keys, git = _Keys(), FakeGit(FILES)
+
+    async def render(namespace: str, logins: KeyLogins) -> dict[str, Any]:
+        cluster._inputs = RenderInputs(decrypts=True, key_logins=logins)
+        source = FilesAt(git, REMOTE, git.commit.id, 5)
+        folder = folder_of(spec, source, tool, RepoKey(namespace, "web"))
+        if tool is Tool.PLAIN:
+            return dict((await found.transformed(folder, spec, {}, {"base/web.yaml": b"encrypted"})).files)
+        return dict((await found.files(folder, spec)).files)
+
+    spec, cluster = _spec(), _Inputs(RenderInputs())
+    cache = RenderCache(limit_bytes=2**20)
+    found = Renderings(FakeRenderer(_wants_key), cache, cluster, NoRemotes(), keys)
+    mine = await render("shop", TOKEN)
+    assert list(mine) == ["base/web.yaml"]
+    assert await render("shop", TOKEN) == mine
+    assert len(keys.asked) == 1
+
+    for namespace, logins in (
+        ("till", TOKEN),
+        ("shop", KeyLogins(vault_token=Secret("other"))),
+        ("shop", NO_KEY_LOGINS),
+    ):
+        with pytest.raises(StalledError, match="NOPEA-R030 base/web"):
+            await render(namespace, logins)
+    assert len(keys.asked) == 4
+    assert b"token" not in repr(list(cache)).encode()
 
 
 def _substituted(request: RenderRequest) -> RenderAnswer:

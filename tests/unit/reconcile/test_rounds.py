@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.fakes.renderer import FakeRemotes, FakeRenderer, OneFile
+from tests.fakes.renderer import FakeRemotes, FakeRenderer, NoKeys, OneFile
 
 from nopea.core.downloads.items import RemoteItem, RemoteKind
 from nopea.core.downloads.logins import NO_LOGINS
@@ -15,6 +15,8 @@ from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.downloads.port import On
+from nopea.keys.port import KeyUser
+from nopea.reconcile.data_keys import DataKeys
 from nopea.reconcile.remotes import Opened
 from nopea.reconcile.rounds import FolderToRender, Rounds
 
@@ -31,7 +33,8 @@ def _rounds(opener: FakeRemotes, *, fresh: bool = True) -> Rounds:
         timeout_seconds=5,
         fresh=fresh,
     )
-    return Rounds(folder, NO_LOGINS, opener)
+    user = KeyUser(owner=folder.owner, timeout_seconds=5)
+    return Rounds(folder, NO_LOGINS, opener, DataKeys(NoKeys(), user))
 
 
 def _wants_base(request: RenderRequest) -> RenderAnswer:

@@ -76,13 +76,16 @@ class Decryption(Model, frozen=True, kw_only=True):
     """How encrypted files are decrypted."""
 
     provider: Annotated[DecryptionProvider, Meta(description="What encrypted the files: sops.")]
-    secret_ref: Annotated[
-        SecretReference,
-        Meta(
-            description="Secret with the private keys: of age in keys that end in .agekey, of OpenPGP in "
-            "keys that end in .asc."
-        ),
-    ]
+    secret_ref: (
+        Annotated[
+            SecretReference,
+            Meta(
+                description="Secret with the private keys: of age in keys that end in .agekey, of OpenPGP in "
+                "keys that end in .asc; or with logins: sops.vault-token, sops.aws-kms."
+            ),
+        ]
+        | None
+    ) = None
 
 
 class GitReference(Model, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from nopea.core.api.references import ReferenceKind
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.decryption.logins import NO_KEY_LOGINS, KeyLogins
 from nopea.core.downloads.logins import NO_LOGINS, Logins
 
 
@@ -38,6 +39,9 @@ class RenderInputs:
     private: bool = False
     values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     logins: Logins = NO_LOGINS
+    decrypts: bool = False
+    """Whether encrypted files are decrypted, by these keys or by those that these logins open."""
+    key_logins: KeyLogins = NO_KEY_LOGINS
 
 
 NO_INPUTS = RenderInputs()
@@ -54,14 +58,16 @@ class InputReference:
 
 def has_secrets(inputs: RenderInputs) -> bool:
     """Return whether what is rendered with them may hold something of a Secret or of an encrypted file."""
-    return inputs.private or bool(inputs.age or inputs.pgp or inputs.values)
+    return inputs.private or inputs.decrypts or bool(inputs.values)
 
 
 def references_of(spec: GitRepositorySpec) -> frozenset[InputReference]:
     """Return what the rendering reads in the namespace of the repository."""
     values = spec.helm.values_from if spec.helm is not None else ()
     found = {InputReference(each.kind, each.name) for each in (*values, *spec.substitute_from)}
-    keys = [spec.decryption.secret_ref] if spec.decryption is not None else []
+    keys = []
+    if spec.decryption is not None and spec.decryption.secret_ref is not None:
+        keys.append(spec.decryption.secret_ref)
     if spec.helm is not None and spec.helm.secret_ref is not None:
         keys.append(spec.helm.secret_ref)
     found |= {InputReference(ReferenceKind.SECRET, key.name, is_key=True) for key in keys}

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from nopea.core.decryption.keys import Opening
 from nopea.core.downloads.items import RemoteItem
 from nopea.core.git.source import ParsedDocument, ParsedFile
 from nopea.core.manifests.file import check_objects
@@ -47,7 +48,7 @@ class RenderRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderAnswer:
     """What a folder renders to, or what the renderer needs to see first: files and folders (`need`), and what
-    lies elsewhere (`fetch`).
+    lies elsewhere (`fetch`), and data keys that a key service must open (`open`).
 
     `read` are the files that it read, `looked` the paths that it looked for in vain, and `folders` those of
     which every file counts: a commit that changes none of these changes nothing.
@@ -59,6 +60,7 @@ class RenderAnswer:
     folders: tuple[str, ...] = ()
     need: tuple[str, ...] = ()
     fetch: tuple[RemoteItem, ...] = ()
+    open: tuple[Opening, ...] = ()
     notes: tuple[str, ...] = ()
     """What users should know, in sentences."""
 

@@ -1,0 +1,1 @@
+"""SOPS files whose keys only a key service opens: which key, whose login, and what is said on the wire."""

@@ -1,0 +1,123 @@
+"""What is asked of AWS KMS and STS, and what their answers mean. Pure."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlencode
+
+import orjson
+
+from nopea.core.decryption.keys import KmsKey
+from nopea.core.decryption.sigv4 import AwsLogin, signed
+from nopea.core.decryption.wire import OK, Call, Declined, data_key, declined
+from nopea.core.secret import Secret
+
+_ARN = re.compile(
+    r"arn:(aws|aws-us-gov|aws-cn):kms:([a-z]{2}(?:-[a-z]+)+-[0-9]{1,2}):[0-9]{12}:"
+    r"(?:key|alias)/[A-Za-z0-9/_-]+"
+)
+_ROLE = re.compile(r"arn:(?:aws|aws-us-gov|aws-cn):iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+")
+_SUFFIXES = {"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-cn": "amazonaws.com.cn"}
+_REASON = re.compile(r"[A-Za-z]{1,64}")
+_BUSY = frozenset(
+    (
+        "ThrottlingException", "Throttling", "LimitExceededException", "KMSInternalException",
+        "DependencyTimeoutException",
+    )
+)  # fmt: skip
+_FORM = "application/x-www-form-urlencoded; charset=utf-8"
+_VERSION = "2011-06-15"
+_SESSION = "nopea"
+
+
+@dataclass(frozen=True, slots=True)
+class AwsPlace:
+    """The partition and the region of a key."""
+
+    partition: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where AWS is reached: by service (`kms`, `sts`), where an operator says so; else in public."""
+
+    urls: Mapping[str, str] = field(default_factory=dict)
+
+    def at(self, service: str, place: AwsPlace) -> str:
+        """Return the URL of a service."""
+        return self.urls.get(service) or f"https://{service}.{place.region}.{_SUFFIXES[place.partition]}/"
+
+
+IN_PUBLIC = Endpoints()
+
+
+def endpoints_of(environment: Mapping[str, str]) -> Endpoints:
+    """Read where an operator says that AWS is, in the variables of AWS' own tools."""
+    of_all = environment.get("AWS_ENDPOINT_URL", "")
+    named = {each: environment.get(f"AWS_ENDPOINT_URL_{each.upper()}") or of_all for each in ("kms", "sts")}
+    return Endpoints({service: url for service, url in named.items() if url})
+
+
+def place_of(key: KmsKey) -> AwsPlace | None:
+    """Return where a key is; None if it or its role is not written as one: nobody is asked for it then."""
+    found = _ARN.fullmatch(key.arn)
+    if found is None or (key.role and not _ROLE.fullmatch(key.role)):
+        return None
+    return AwsPlace(found[1], found[2])
+
+
+def decrypt(key: KmsKey, place: AwsPlace, url: str, login: AwsLogin, now: datetime) -> Call:
+    """Ask KMS for a data key."""
+    asked = {"KeyId": key.arn, "CiphertextBlob": key.ciphertext, "EncryptionContext": dict(key.context)}
+    body = orjson.dumps(asked)
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "TrentService.Decrypt"}
+    headers = signed(url, body, headers, login=login, region=place.region, service="kms", now=now)
+    return Call(url=url, headers=headers, body=body)
+
+
+def assume_role(role: str, place: AwsPlace, url: str, login: AwsLogin, now: datetime) -> Call:
+    """Ask STS for a login as a role."""
+    fields = {"Action": "AssumeRole", "Version": _VERSION, "RoleArn": role, "RoleSessionName": _SESSION}
+    body, headers = urlencode(fields).encode(), {"Content-Type": _FORM}
+    headers = signed(url, body, headers, login=login, region=place.region, service="sts", now=now)
+    return Call(url=url, headers=headers, body=body)
+
+
+def decrypted(status: int, body: bytes) -> Secret | Declined:
+    """Read the data key from an answer of KMS."""
+    if status == OK:
+        return data_key(body, "Plaintext")
+    name = ""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        name = str(orjson.loads(body)["__type"]).rpartition("#")[2]
+    return _declined(status, name)
+
+
+def login_of(status: int, body: bytes) -> AwsLogin | Declined:
+    """Read the login from an answer of STS."""
+    text = body.decode(errors="replace")
+    if status != OK:
+        return _declined(status, _element(text, "Code"))
+    access_key, secret_key = _element(text, "AccessKeyId"), _element(text, "SecretAccessKey")
+    if not access_key or not secret_key:
+        return Declined("the service answered without a login")
+    return AwsLogin(
+        access_key=access_key,
+        secret_key=Secret(secret_key),
+        session_token=Secret(_element(text, "SessionToken")),
+    )
+
+
+def _element(text: str, name: str) -> str:
+    """Return the text of an element of XML; those that are read occur once, and have no entities."""
+    found = re.search(rf"<{name}>\s*([!-;=?-~]+)\s*</{name}>", text)
+    return found[1] if found else ""
+
+
+def _declined(status: int, name: str) -> Declined:
+    return declined(status, name if _REASON.fullmatch(name) else "", is_busy=name in _BUSY)

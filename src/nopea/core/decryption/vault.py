@@ -1,0 +1,45 @@
+"""What is asked of Vault's transit engine, and what its answers mean. Pure."""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+from nopea.core.decryption.keys import VaultKey
+from nopea.core.decryption.wire import OK, Call, Declined, data_key, declined
+from nopea.core.secret import Secret
+
+_ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
+_SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+"
+_MOUNT = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+_NAME = re.compile(_SEGMENT)
+_REASONS = ("permission denied", "encryption key not found", "invalid ciphertext", "no handler for route")
+
+
+def is_written_well(key: VaultKey) -> bool:
+    """Return whether a key is written as one of Vault: nothing else gets into a URL."""
+    return bool(_ADDRESS.fullmatch(key.address) and _MOUNT.fullmatch(key.mount) and _NAME.fullmatch(key.name))
+
+
+def decrypt(key: VaultKey, token: Secret) -> Call:
+    """Ask for a data key."""
+    return Call(
+        url=f"{key.address}/v1/{key.mount}/decrypt/{key.name}",
+        headers={
+            "Content-Type": "application/json",
+            "X-Vault-Request": "true",
+            "X-Vault-Token": token.reveal().decode("latin-1"),
+        },
+        body=orjson.dumps({"ciphertext": key.ciphertext}),
+    )
+
+
+def decrypted(status: int, body: bytes) -> Secret | Declined:
+    """Read the data key from an answer."""
+    return data_key(body, "data", "plaintext") if status == OK else _declined(status, body)
+
+
+def _declined(status: int, body: bytes) -> Declined:
+    text = body.decode(errors="replace")
+    return declined(status, next((reason for reason in _REASONS if reason in text), ""))

@@ -1,0 +1,57 @@
+"""What requests to key services and their answers have in common. Pure.
+
+An answer is told by its status and by words that are known here: its text could be that of any server.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from nopea.core.secret import Secret
+
+MAX_DATA_KEY = 1024
+OK = 200
+_BUSY = frozenset((408, 425, 429))
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A POST request."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """An answer that is not what was asked for. If it `is_busy`, time may mend it."""
+
+    why: str
+    is_busy: bool = False
+
+
+def declined(status: int, known: str, *, is_busy: bool = False) -> Declined:
+    """Return what a status means; `known` is the reason, where the server gave one that is known."""
+    busy = is_busy or status in _BUSY or status >= _SERVER_ERROR
+    return Declined(f"the service answered HTTP {status}{f', {known}' if known else ''}", busy)
+
+
+def data_key(body: bytes, *path: str) -> Secret | Declined:
+    """Return the data key at a path of a JSON answer."""
+    try:
+        value = orjson.loads(body)
+        for name in path:
+            value = value[name]
+        key = base64.b64decode(value, validate=True)
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        return Declined("the service answered without a data key")
+    if not 0 < len(key) <= MAX_DATA_KEY:
+        return Declined("the service answered without a data key")
+    return Secret(key)

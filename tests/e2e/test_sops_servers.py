@@ -1,0 +1,219 @@
+"""Files whose keys a key service opens: AWS KMS and Vault, by a tenant's own login."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+from tests.downloads.serving import Tls
+from tests.e2e import yamls
+from tests.e2e.process import Nopea
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Cluster, Json, Repo, Site
+from tests.keys.servers import Kms, Vault
+from tests.keys.sops import CLEAR, DATA_KEY, encrypted, kms_key, vault_key
+
+SECRETS, MAPS = "v1 secrets", "v1 configmaps"
+OVERLAY = "resources: [secret.yaml, web.yaml]\n"
+TENANTS_KEY = "secret-access-key-of-the-tenant"
+OWN_KEY = "secret-access-key-of-nopea"
+TENANTS_LOGIN = f"aws_access_key_id: AKIATENANT\naws_secret_access_key: {TENANTS_KEY}\n"
+SOPS = {"decryption": {"provider": "sops", "secretRef": {"name": "sops-keys"}}}
+
+
+@pytest.fixture(scope="module")
+def kms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kms]:
+    """A KMS."""
+    folder = tmp_path_factory.mktemp("kms")
+    with Kms(folder, Tls.issued(folder / "tls")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    """A Vault."""
+    with Vault(tmp_path_factory.mktemp("vault")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def nopea(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, kms: Kms, vault: Vault
+) -> Iterator[Nopea]:
+    """A controller for which AWS is on this host. Its log has no secret."""
+    folder = tmp_path_factory.mktemp("nopea")
+    (folder / "ca.crt").write_text(kms.ca_crt + vault.ca_crt)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(folder / "ca.crt"))
+        patch.setenv("AWS_ENDPOINT_URL_KMS", f"{kms.origin}/")
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIANOPEA")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", OWN_KEY)
+        running = Nopea(kubeconfig=cluster.lab.kubeconfig, folder=folder)
+    try:
+        running.wait_until_ready()
+        yield running
+        assert running.stop() == 0, running.log_text()
+        assert [line for line in running.logs() if "traceback" in line] == []
+        _assert_no_secret(running.log_text())
+    finally:
+        running.kill()
+
+
+def _assert_no_secret(text: str) -> None:
+    for secret in (CLEAR.encode(), DATA_KEY, TENANTS_KEY.encode(), OWN_KEY.encode()):
+        assert secret.decode() not in text
+        assert base64.b64encode(secret).decode().rstrip("=") not in text
+
+
+def _logins(site: Site, **data: str) -> None:
+    """Create the Secret of spec.decryption, with keys as `sops_vault_token`."""
+    encoded = {
+        name.replace("_", ".", 1).replace("_", "-"): base64.b64encode(text.encode()).decode()
+        for name, text in data.items()
+    }
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sops-keys"}, "data": encoded}
+    site.cluster.put(site.place(SECRETS, "sops-keys"), body)
+
+
+def _web(colour: str = "blue") -> str:
+    return yamls.text(yamls.config_map("web", colour=colour))
+
+
+def _files(secret: str, *, path: str = "plain", colour: str = "blue") -> dict[str, str]:
+    return {
+        f"{path}/secret.yaml": secret,
+        f"{path}/web.yaml": _web(colour),
+        **({f"{path}/kustomization.yaml": OVERLAY} if path == "overlay" else {}),
+    }
+
+
+def _password(site: Site) -> str:
+    data: Json = site.cluster.must_get(site.place(SECRETS, "shop"))["data"]
+    return base64.b64decode(data["password"]).decode()
+
+
+def _colour(site: Site) -> str:
+    return str(site.cluster.must_get(site.place(MAPS, "web"))["data"]["colour"])
+
+
+def _assert_told_nothing(repo: Repo) -> None:
+    """What users read has neither the plaintext nor a key."""
+    _assert_no_secret(f"{repo.get()} {repo.events()}")
+
+
+@pytest.mark.parametrize("path", ["plain", "overlay"])
+def test_a_secret_for_kms_is_applied_by_the_tenants_login(site: Site, kms: Kms, path: str) -> None:
+    """Once for each new content: the next poll asks nobody."""
+    _logins(site, sops_aws_kms=TENANTS_LOGIN)
+    arn, context = kms.create_key(), {"tenant": site.namespace}
+    key = kms_key(arn, kms.encrypt(arn, DATA_KEY, context), context=context)
+    before = len(kms.decryptions())
+
+    repo = site.sync("shop", _files(encrypted(key), path=path), path=path, **SOPS)
+
+    assert _password(site) == CLEAR
+    assert kms.decryptions()[before:] == ["AKIATENANT"]
+    repo.sync_and_wait()
+    assert len(kms.decryptions()) == before + 1
+    _assert_told_nothing(repo)
+
+
+def test_a_secret_for_vault_is_applied_by_the_tenants_token(site: Site, vault: Vault) -> None:
+    """The file names the server."""
+    vault.create_key(site.namespace)
+    key = vault_key(vault.origin, site.namespace, vault.encrypt(site.namespace, DATA_KEY))
+    token = vault.token(site.namespace)
+    _logins(site, sops_vault_token=token)
+
+    repo = site.sync("shop", _files(encrypted(key)), path="plain", **SOPS)
+
+    assert _password(site) == CLEAR
+    _assert_told_nothing(repo)
+    assert token not in f"{repo.get()} {repo.events()}"
+
+
+def test_any_key_of_a_file_is_enough(site: Site, kms: Kms, vault: Vault) -> None:
+    """A tenant with a login at one of two services."""
+    vault.create_key(site.namespace)
+    arn = kms.create_key()
+    keys = (
+        kms_key(arn, kms.encrypt(arn, DATA_KEY)),
+        vault_key(vault.origin, site.namespace, vault.encrypt(site.namespace, DATA_KEY)),
+    )
+    _logins(site, sops_vault_token=vault.token(site.namespace))
+
+    site.sync("shop", _files(encrypted(*keys)), path="plain", **SOPS)
+
+    assert _password(site) == CLEAR
+
+
+def test_without_a_login_nothing_is_applied_and_nothing_pruned(site: Site, kms: Kms) -> None:
+    """Until there is one; what the environment of the controller has is none."""
+    arn = kms.create_key()
+    repo = site.sync(
+        "shop", {"plain/web.yaml": _web()}, path="plain", interval="1h", decryption={"provider": "sops"}
+    )
+    before = len(kms.decryptions())
+
+    repo.git.commit(_files(encrypted(kms_key(arn, kms.encrypt(arn, DATA_KEY)))))
+    repo.sync_and_wait()
+
+    repo.wait_failed("NOPEA-R029")
+    assert arn in repo.condition("Ready")["message"]
+    assert site.cluster.get(site.place(SECRETS, "shop")) is None
+    site.cluster.must_get(site.place(MAPS, "web"))
+    assert len(kms.decryptions()) == before
+
+    repo.change(**SOPS)
+    repo.wait_failed("NOPEA-S008")
+    _logins(site, sops_aws_kms=TENANTS_LOGIN)
+    repo.wait_synced()
+    assert _password(site) == CLEAR
+
+
+def test_a_service_that_refuses_stops_the_commit(site: Site, kms: Kms) -> None:
+    """What was applied stays."""
+    _logins(site, sops_aws_kms=TENANTS_LOGIN)
+    arn = kms.create_key()
+    enc = kms.encrypt(arn, DATA_KEY)
+    repo = site.sync("shop", _files(encrypted(kms_key(arn, enc))), path="plain", **SOPS)
+
+    kms.disable(arn)
+    repo.git.commit(_files(encrypted(kms_key(arn, enc), kms_key(arn, enc)), colour="red"))
+    repo.sync_and_wait()
+
+    repo.wait_failed("NOPEA-R030")
+    assert "DisabledException" in repo.condition("Ready")["message"]
+    assert _password(site) == CLEAR
+    assert _colour(site) == "blue"
+
+
+def test_while_the_service_is_away_the_last_state_is_kept(site: Site, kms: Kms) -> None:
+    """Drift is reverted, and the next commit is applied as soon as the service is back."""
+    _logins(site, sops_aws_kms=TENANTS_LOGIN)
+    arn = kms.create_key()
+    enc = kms.encrypt(arn, DATA_KEY)
+    repo = site.sync(
+        "shop", _files(encrypted(kms_key(arn, enc))), path="plain", interval="1s", retryInterval="1s", **SOPS
+    )
+
+    kms.stop()
+    try:
+        twice = encrypted(kms_key(arn, enc), kms_key(arn, enc))
+        newest = repo.git.commit(_files(twice, colour="red"))
+        repo.wait_failed("NOPEA-R031")
+        assert _colour(site) == "blue"
+        assert repo.condition("Ready")["status"] == "True"
+        site.cluster.merge(site.place(SECRETS, "shop"), {"stringData": {"password": "by hand"}})
+        eventually(lambda: _must_be_clear(site), seconds=30)
+        _assert_told_nothing(repo)
+    finally:
+        kms.__enter__()
+
+    repo.wait_synced(newest)
+    assert (_password(site), _colour(site)) == (CLEAR, "red")
+
+
+def _must_be_clear(site: Site) -> None:
+    assert _password(site) == CLEAR

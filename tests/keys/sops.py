@@ -1,0 +1,37 @@
+"""Files that are encrypted with SOPS for key services: that of renderer/testdata, whose data key is known.
+
+What encrypted the data key is not covered by the checksum of a file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CLEAR = "hunter2-plain"
+"""The value of the key `password` of the Secret `shop`."""
+DATA_KEY = b"k" * 32
+_FILE = Path(__file__).parents[2] / "renderer" / "testdata" / "secret.yaml"
+_CREATED = {"created_at": "2026-11-01T00:00:00Z"}
+
+
+def encrypted(*keys: dict[str, Any]) -> str:
+    """Return a Secret that any of the keys opens, which are of `kms_key` and `vault_key`."""
+    file = yaml.safe_load(_FILE.read_text())
+    del file["sops"]["age"]
+    for key in keys:
+        file["sops"].setdefault("kms" if "arn" in key else "hc_vault", []).append({**key, **_CREATED})
+    return yaml.safe_dump(file, sort_keys=False)
+
+
+def kms_key(arn: str, enc: str, *, context: dict[str, str] | None = None, role: str = "") -> dict[str, Any]:
+    """Return a key of AWS KMS, as SOPS writes it."""
+    more = {**({"context": context} if context else {}), **({"role": role} if role else {})}
+    return {"arn": arn, "enc": enc, "aws_profile": "", **more}
+
+
+def vault_key(address: str, name: str, enc: str) -> dict[str, Any]:
+    """Return a key of Vault."""
+    return {"vault_address": address, "engine_path": "transit", "key_name": name, "enc": enc}

@@ -1,0 +1,117 @@
+"""What is asked of AWS, and what its answers mean. Signatures: test_sigv4.py; a real KMS: tests/keys."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+import pytest
+
+from nopea.core.decryption import aws
+from nopea.core.decryption.aws import IN_PUBLIC, AwsPlace, Endpoints
+from nopea.core.decryption.keys import KmsKey
+from nopea.core.decryption.sigv4 import AwsLogin
+from nopea.core.decryption.wire import Declined
+from nopea.core.secret import Secret
+
+KEY = KmsKey(id="1", arn="arn:aws:kms:eu-west-2:111122223333:key/a", context={"b": "1"}, ciphertext="AQIC")
+ROLE = "arn:aws:iam::111122223333:role/team/sops"
+LOGIN = AwsLogin(access_key="AKIASHOP", secret_key=Secret("secret-of-the-shop"))
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+IRELAND = AwsPlace("aws", "eu-west-1")
+
+
+@pytest.mark.parametrize(
+    ("arn", "host"),
+    [
+        ("arn:aws:kms:eu-west-2:111122223333:key/a", "kms.eu-west-2.amazonaws.com"),
+        ("arn:aws:kms:us-east-1:111122223333:alias/team/a", "kms.us-east-1.amazonaws.com"),
+        ("arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-1", "kms.us-gov-west-1.amazonaws.com"),
+        ("arn:aws-cn:kms:cn-north-1:111122223333:key/a", "kms.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_the_region_is_that_of_the_key(arn: str, host: str) -> None:
+    """And an operator may say that AWS is elsewhere."""
+    place = aws.place_of(replace(KEY, arn=arn))
+
+    assert place is not None
+    assert IN_PUBLIC.at("kms", place) == f"https://{host}/"
+    assert Endpoints({"kms": "https://vpce.example/"}).at("kms", place) == "https://vpce.example/"
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:kms:evil.example/:111122223333:key/a",
+        "arn:aws:kms:eu-west-2.evil.example:111122223333:key/a",
+        "arn:aws-evil:kms:eu-west-2:111122223333:key/a",
+        "arn:aws:s3:eu-west-2:111122223333:key/a",
+        "arn:aws:kms:eu-west-2:111122223333:key/a\n",
+    ],
+)
+def test_what_is_no_key_has_no_region(arn: str) -> None:
+    """It would be part of a host name."""
+    assert aws.place_of(replace(KEY, arn=arn)) is None
+
+
+def test_requests() -> None:
+    """The context goes with the ciphertext; nothing of a login prints."""
+    call = aws.decrypt(KEY, IRELAND, "https://kms.example/", LOGIN, NOW)
+    assert json.loads(call.body) == {
+        "KeyId": KEY.arn,
+        "CiphertextBlob": "AQIC",
+        "EncryptionContext": {"b": "1"},
+    }
+    assert call.headers["X-Amz-Target"] == "TrentService.Decrypt"
+    assert "/20261101/eu-west-1/kms/aws4_request" in call.headers["Authorization"]
+    assert "AKIASHOP" not in repr(call)
+
+    call = aws.assume_role(ROLE, IRELAND, "https://sts.example/", LOGIN, NOW)
+    assert parse_qs(call.body.decode())["RoleArn"] == [ROLE]
+    assert "/sts/aws4_request" in call.headers["Authorization"]
+
+
+def test_the_variables_of_awss_own_tools() -> None:
+    """That of a service wins over that of all."""
+    found = aws.endpoints_of({"AWS_ENDPOINT_URL": "https://all", "AWS_ENDPOINT_URL_KMS": "https://kms"})
+    assert found == Endpoints({"kms": "https://kms", "sts": "https://all"})
+    assert aws.endpoints_of({}) == IN_PUBLIC
+
+
+STS = b"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+<SessionToken>tok/en==</SessionToken><SecretAccessKey>sec+ret</SecretAccessKey>
+<Expiration>2026-11-01T01:00:00Z</Expiration><AccessKeyId>ASIAROLE</AccessKeyId></Credentials></AssumeRoleResult>
+</AssumeRoleResponse>"""
+
+
+def test_a_login_of_sts() -> None:
+    """Its answers are XML."""
+    assert aws.login_of(200, STS) == AwsLogin(
+        access_key="ASIAROLE", secret_key=Secret("sec+ret"), session_token=Secret("tok/en==")
+    )
+    refused = aws.login_of(403, b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>")
+    assert refused == Declined("the service answered HTTP 403, AccessDenied")
+    assert isinstance(aws.login_of(200, b"<html>"), Declined)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "why", "is_busy"),
+    [
+        (400, '{"__type":"AccessDeniedException","Message":"x"}', "HTTP 400, AccessDeniedException", False),
+        (400, '{"__type":"com.amazonaws.kms#DisabledException"}', "HTTP 400, DisabledException", False),
+        (400, '{"__type":"ThrottlingException"}', "HTTP 400, ThrottlingException", True),
+        (500, "", "HTTP 500", True),
+        (400, '{"__type":"<a page>"}', "HTTP 400", False),
+        (200, '{"Plaintext": 1}', "without a data key", False),
+        (200, "[]", "without a data key", False),
+    ],
+)
+def test_answers_that_are_no_key(status: int, text: str, why: str, is_busy: bool) -> None:
+    """Only names of errors are quoted."""
+    found = aws.decrypted(status, text.encode())
+
+    assert isinstance(found, Declined)
+    assert found.is_busy is is_busy
+    assert found.why.endswith(why)

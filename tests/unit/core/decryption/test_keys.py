@@ -1,0 +1,61 @@
+"""What the renderer asks for is read; names are those of sops, and ciphertexts do not print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nopea.core.decryption.keys import KmsKey, Opening, VaultKey, opening_of
+
+KMS = {
+    "id": "1",
+    "kind": "kms",
+    "arn": "arn:a",
+    "role": "arn:r",
+    "context": {"a": "b"},
+    "ciphertext": "wrapped",
+}
+VAULT = {
+    "id": "2",
+    "kind": "vault",
+    "address": "https://vault.example/",
+    "mount": "/team/transit/",
+    "name": "shop",
+    "ciphertext": "wrapped",
+}
+
+
+def test_an_opening_is_read() -> None:
+    """Groups of keys, of which a file needs some."""
+    found = opening_of({"file": "a.yaml", "needed": 1, "groups": [[KMS, VAULT]]})
+
+    kms = KmsKey(id="1", arn="arn:a", role="arn:r", context={"a": "b"}, ciphertext="wrapped")
+    vault = VaultKey(
+        id="2", address="https://vault.example", mount="team/transit", name="shop", ciphertext="wrapped"
+    )
+    assert found == Opening("a.yaml", 1, ((kms, vault),))
+    assert (kms.uri, vault.uri) == ("arn:a+arn:r", "https://vault.example/v1/team/transit/keys/shop")
+    assert "wrapped" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {},
+        {"file": "a", "needed": 1, "groups": [[{}]]},
+        {"file": "a", "needed": 1, "groups": [[{**KMS, "kind": "x"}]]},
+    ],
+)
+def test_anything_else_is_an_error(raw: dict[str, Any]) -> None:
+    """A child that was taken over could send anything."""
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        opening_of(raw)
+
+
+def test_a_key_is_shown_without_credentials_and_not_endlessly() -> None:
+    """It is what somebody wrote into Git."""
+    key = VaultKey(id="1", address="https://user:pw@v.example", mount="t", name="n" * 1000, ciphertext="")
+
+    assert str(key).startswith("https://v.example/v1/t/keys/n")
+    assert len(str(key)) == 300
