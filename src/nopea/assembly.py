@@ -153,15 +153,19 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             events=events,
             policy=settings.tenancy,
         )
-        listeners: list[Callable[[Transition], None]] = [instruments.on_transition, notifier.on_transition]
-        if (cdevents := cdevents_sink(settings, outboxes, server=config.server)) is not None:
-            listeners.append(cdevents)
+        listeners: list[Callable[[Transition], None]] = [instruments.on_transition]
+        if not settings.tenancy.read_only:  # else nothing is deployed that anybody waits for
+            listeners.append(notifier.on_transition)
+            if (cdevents := cdevents_sink(settings, outboxes, server=config.server)) is not None:
+                listeners.append(cdevents)
         if (tracer := tracer_from(os.environ)) is not None:
             listeners.append(tracer.on_transition)
             stack.push_async_callback(tracer.close, TRACES_SECONDS)
         mailboxes = Mailboxes()
         own_namespace = settings.namespace or config.namespace
-        inventory_key = InventoryKey(client.on_behalf("inventory key"), namespace=own_namespace)
+        inventory_key = InventoryKey(
+            client.on_behalf("inventory key"), namespace=own_namespace, creates=not settings.tenancy.read_only
+        )
         inputs = InputWatches(client, wake=lambda key: mailboxes.put(key, Trigger.INPUT_CHANGE))
         services = _services(
             settings,
@@ -215,6 +219,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
                 namespace=own_namespace,
                 holder=socket.gethostname(),
                 why_not_ready=readiness.why_not,
+                read_only=settings.tenancy.read_only,
             ),
             inventory_key=inventory_key,
             readiness=readiness,

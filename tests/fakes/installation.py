@@ -86,7 +86,7 @@ class Installation:
         client = self.cluster.client
         repositories = RepositoryStore()
         self.events = EventRecorder(client)
-        inventory_key = InventoryKey(client, namespace=NAMESPACE)
+        inventory_key = InventoryKey(client, namespace=NAMESPACE, creates=not self._policy.read_only)
         self.services = Services(
             client=client,
             discovery=Discovery(client, pace=Pace(calm_seconds=0.0, eager_seconds=0.0)),
@@ -111,9 +111,10 @@ class Installation:
         self.reconciler = Reconciler(self.services)
         self._following = tasks.spawn(self.services.object_cache.run(), name="object cache")
 
-    async def restart(self) -> None:
-        """Kill this process and start another."""
+    async def restart(self, policy: TenancyPolicy | None = None) -> None:
+        """Kill this process and start another, with other flags if they are given."""
         await self.end()
+        self._policy = policy or self._policy
         self._begin()
 
     async def end(self) -> None:

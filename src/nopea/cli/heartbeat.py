@@ -94,7 +94,7 @@ def _liveness_of(lease: Mapping[str, Any], namespace: str) -> Liveness | None:
     import msgspec
 
     from nopea.cli.output.history import age
-    from nopea.core.api.names import LEASE, VERSION_ANNOTATION
+    from nopea.core.api.names import LEASE, READ_ONLY_ANNOTATION, VERSION_ANNOTATION
 
     class Spec(msgspec.Struct, rename="camel"):
         renew_time: datetime
@@ -105,13 +105,15 @@ def _liveness_of(lease: Mapping[str, Any], namespace: str) -> Liveness | None:
         spec = msgspec.convert(lease["spec"], Spec)
     except (KeyError, msgspec.ValidationError):
         return None
-    version = str((lease["metadata"].get("annotations") or {}).get(VERSION_ANNOTATION, ""))
+    annotations = lease["metadata"].get("annotations") or {}
+    version = str(annotations.get(VERSION_ANNOTATION, ""))
+    how = "runs read-only" if READ_ONLY_ANNOTATION in annotations else "runs"
     seconds = (datetime.now(UTC) - spec.renew_time).total_seconds()
     if not spec.holder_identity:
         text = f"The controller was stopped {age(seconds)} ago (Lease {namespace}/{LEASE})."
         return Liveness(False, text, namespace, version)
     if seconds <= spec.lease_duration_seconds:
-        text = f"The controller {spec.holder_identity} runs: last heartbeat {age(seconds)} ago."
+        text = f"The controller {spec.holder_identity} {how}: last heartbeat {age(seconds)} ago."
         return Liveness(True, text, namespace, version)
     return Liveness(
         False,

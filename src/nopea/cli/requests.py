@@ -21,6 +21,7 @@ class RequestProgress(enum.StrEnum):
     SYNCED = "synced"
     FAILED = "failed"
     SUSPENDED = "suspended"
+    PLANNED = "planned"  # the controller runs read-only
     REPLACED = "replaced"  # another user has changed the request since
 
 
@@ -116,6 +117,8 @@ def verdict_of(status: GitRepositoryStatus) -> RequestProgress:
     """
     if find(status.conditions, SUSPENDED) is not None:
         return RequestProgress.SUSPENDED
+    if status.history and status.history[0].outcome == Result.PLANNED:
+        return RequestProgress.PLANNED
     is_synced = bool(status.history) and status.history[0].outcome == Result.SYNCED
     return RequestProgress.SYNCED if is_synced else RequestProgress.FAILED
 

@@ -51,6 +51,11 @@ def hosts_of(text: str) -> tuple[str, ...]:
 
 _OPTIONS = (
     click.option(
+        "--read-only",
+        is_flag=True,
+        help="Plan and report, and write nothing that is in Git: see docs/install.md.",
+    ),
+    click.option(
         "--apply-as-controller",
         is_flag=True,
         help="Apply the objects of GitRepositories without a service account with Nopea's own rights.",

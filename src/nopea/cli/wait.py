@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 EXIT_SYNCED = 0
 EXIT_NOT_SYNCED = 1
-"""It failed or timed out, an object is unhealthy, or it is suspended. 2 and 3 mean the same everywhere."""
+"""It failed or timed out, an object is unhealthy, it is suspended, or the controller only plans.
+
+2 and 3 mean the same everywhere.
+"""
 
 DEFAULT_TIMEOUT = "5m"
 POLL_SECONDS = 0.3
@@ -195,6 +198,8 @@ class _Waiter:
                 return EXIT_NOT_SYNCED
             case RequestProgress.SUSPENDED:
                 return print_suspended(repository)
+            case RequestProgress.PLANNED:
+                return _print_planned(repository)
             case RequestProgress.REPLACED:
                 print_error(f"GitRepository {repository.key}: {self._request.replaced(repository)}")
                 return EXIT_NOT_SYNCED
@@ -252,6 +257,23 @@ def print_suspended(repository: Repository) -> int:
     print_error(
         f"GitRepository {repository.key} is suspended: nothing is written to its objects.",
         f"`nopea resume {repository.key.arguments}` resumes it and starts a sync.",
+    )
+    return EXIT_NOT_SYNCED
+
+
+def _print_planned(repository: Repository) -> int:
+    """Print what a sync would do; succeed if that is nothing."""
+    from nopea.cli.output.messages import print_error
+    from nopea.core.api.conditions import READY, find
+
+    ready = find(repository.status.conditions, READY)
+    if ready is not None and ready.status == "True":
+        click.echo(f"GitRepository {repository.key}: {ready.message}")
+        return EXIT_SYNCED
+    print_error(
+        f"GitRepository {repository.key} is not synced, because the controller runs read-only: "
+        f"{ready.message if ready is not None else 'it only plans.'}",
+        f"`nopea diff {repository.key.arguments}` shows each object.",
     )
     return EXIT_NOT_SYNCED
 

@@ -32,9 +32,18 @@ class Heartbeat:
     """Renews one Lease; `holder` names the process, `why_not_ready` is empty while it works."""
 
     def __init__(
-        self, client: KubeClient, *, namespace: str, holder: str, why_not_ready: Callable[[], str]
+        self,
+        client: KubeClient,
+        *,
+        namespace: str,
+        holder: str,
+        why_not_ready: Callable[[], str],
+        read_only: bool = False,
     ) -> None:
         self._client = client
+        self._annotations = {names.VERSION_ANNOTATION: __version__}
+        if read_only:
+            self._annotations[names.READ_ONLY_ANNOTATION] = "true"
         self._target = LEASES.at(name=names.LEASE, namespace=namespace)
         self._holder = holder
         self._why_not_ready = why_not_ready
@@ -60,7 +69,7 @@ class Heartbeat:
             "metadata": {
                 "name": self._target.name,
                 "namespace": self._target.namespace,
-                "annotations": {names.VERSION_ANNOTATION: __version__},
+                "annotations": self._annotations,
             },
             "spec": {**spec, "renewTime": format_micro_time(datetime.now(UTC))},
         }

@@ -179,7 +179,7 @@ class Worker:
         if report.health is not None and not report.health.is_settled:
             self._checks = 0
             self._set_health_timer(timers)
-        if report.result is Result.SYNCED:
+        if report.result in (Result.SYNCED, Result.PLANNED):
             timers.keep(Trigger.POLL, schedule.poll_seconds())
             timers.set(Trigger.RECONCILE, schedule.reconcile_seconds())
 

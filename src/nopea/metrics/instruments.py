@@ -159,5 +159,6 @@ _WHY_LEFT: Final = {
     Reason.CONTENDED: "contended",
     Reason.BREAK_GLASS: "break_glass",
     Reason.IGNORED: "ignored",
+    Reason.READ_ONLY: "read_only",
 }
 """The reasons that leave drift, as label values."""

@@ -56,6 +56,11 @@ def inputs_of(policy: TenancyPolicy, repository: Repository) -> frozenset[Input]
 
 
 def service_account(policy: TenancyPolicy, key: RepoKey, spec: GitRepositorySpec) -> ServiceAccount | None:
-    """Return whom Nopea acts as for a repository; None to act as itself."""
+    """Return whom Nopea acts as for a repository; None to act as itself.
+
+    Who only reads, and may act as itself, does: it then needs no right to act as accounts that may write.
+    """
+    if policy.read_only and policy.apply_as_controller:
+        return None
     name = account_of(spec, policy)
     return ServiceAccount(namespace=key.namespace, name=name) if name else None

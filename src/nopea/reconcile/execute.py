@@ -142,7 +142,7 @@ class Executor:
                 projection=step.live.projection,
                 admission=self._admission_of(step.key),
             )
-        result = execution.results[step.key] = _left(step)
+        result = execution.results[step.key] = left(step)
         if result.outcome is Outcome.SKIPPED:
             execution.left[step.key] = step.live
 
@@ -308,7 +308,8 @@ def _refused(step: Step, error: ApiError, execution: Execution) -> None:
         execution.results[step.key] = _failed(step, problem)
 
 
-def _left(step: Step) -> ObjectResult:
+def left(step: Step) -> ObjectResult:
+    """Return the result of a step that writes nothing."""
     if step.problem is not None:
         return _failed(step, step.problem)
     fine = step.reason in (Reason.UNCHANGED, Reason.IGNORED, Reason.FINISHED)

@@ -18,7 +18,7 @@ from nopea.core.manifests.render import Desired
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Plan, Step
 from nopea.core.plan.prune import blocked
-from nopea.core.problem import Problem
+from nopea.core.problem import Code, Problem, StalledError
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, InvalidError, NotFoundError
@@ -54,6 +54,8 @@ class Finalizer:
         self, repository: Repository, state: RepositoryState, report: ReconcileReport
     ) -> ReconcileReport:
         """Delete the repository's objects and remove the finalizer; raises SyncError if it cannot."""
+        if repository.has_finalizer and self._context.policy.read_only:
+            raise StalledError(_held(repository))
         why = repository.why_objects_stay
         if repository.has_finalizer and not why:
             why = await self._why_all_stay(repository)
@@ -194,6 +196,19 @@ class Finalizer:
 
 async def _nothing_is_wanted(one: Desired, live: Mapping[str, Any] | None) -> Step:
     raise AssertionError(f"{one.key} is to be deleted, not applied (there: {live is not None})")
+
+
+def _held(repository: Repository) -> Problem:
+    """Return why a process that may not write leaves a GitRepository with our finalizer."""
+    return Problem(
+        code=Code.PRUNE_BLOCKED,
+        message=f"Nopea runs read-only: it deletes no objects, and does not remove {names.FINALIZER}.",
+        hint="Start Nopea without --read-only to delete the objects, or to let go of them if "
+        f"{names.ABANDON_ANNOTATION} is set. To keep them now, remove {names.FINALIZER} with "
+        f"`kubectl -n {repository.key.namespace} edit gr {repository.key.name}`.",
+        object=str(repository.object_key),
+        is_stalled=True,
+    )
 
 
 def _never() -> Supersede:

@@ -65,8 +65,10 @@ class Publisher:
         self._listeners = tuple(listeners)
 
     @asynccontextmanager
-    async def progress(self, repository: Repository, state: RepositoryState) -> AsyncIterator[None]:
-        """Set Reconciling in the status once a sync has taken `PROGRESS_AFTER_SECONDS`."""
+    async def progress(
+        self, repository: Repository, state: RepositoryState, *, plans: bool = False
+    ) -> AsyncIterator[None]:
+        """Set Reconciling in the status once a sync, or a plan, has taken `PROGRESS_AFTER_SECONDS`."""
         done = asyncio.Event()
 
         async def tell() -> None:
@@ -77,7 +79,7 @@ class Publisher:
                 status = views.progressing(
                     state.status,
                     generation=repository.generation,
-                    message="Fetching and applying.",
+                    message="Fetching and planning." if plans else "Fetching and applying.",
                     now=datetime.now(UTC),
                 )
                 await self._write(repository, state, status)

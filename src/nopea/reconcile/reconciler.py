@@ -35,6 +35,7 @@ from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.finalize import Finalizer
 from nopea.reconcile.health import HealthFollower
 from nopea.reconcile.publish import Publisher
+from nopea.reconcile.read_only import ReadOnlySync
 from nopea.reconcile.request import ReconcileContext, ReconcileRequest, Supersede
 from nopea.reconcile.sync import ClusterSync
 from nopea.state.inventory import InventoryStore
@@ -138,16 +139,17 @@ class Reconciler:
             handled_heal_at=repository.heal_requested,
             pin=repository.pin,
             without_git=self._is_local(request, state),
+            read_only=services.policy.read_only,
         )
-        async with services.publisher.progress(repository, state):
+        async with services.publisher.progress(repository, state, plans=report.read_only):
             report = await self._outcome(request, state, report)
             inventory = state.status.inventory
             try:
-                if state.loaded and report.result is not Result.DELETED:
+                if self._keeps_inventory(state, report):
                     inventory = await self._inventory.save(repository, state)
             except SyncError as error:
                 report = replace(report, result=Result.FAILED, problems=(*report.problems, *error.problems))
-        state.complete = report.result is Result.SYNCED
+        state.complete = report.result in (Result.SYNCED, Result.PLANNED)
         report = replace(
             report,
             seconds=asyncio.get_running_loop().time() - started,
@@ -159,9 +161,12 @@ class Reconciler:
         if not await services.publisher.publish(request, state, report):
             state.complete = False
             return replace(report, result=Result.FAILED, is_published=False)  # the worker retries soon
-        if state.loaded and report.result is not Result.DELETED:
+        if self._keeps_inventory(state, report):
             await self._trim(repository, state)
         return report
+
+    def _keeps_inventory(self, state: RepositoryState, report: ReconcileReport) -> bool:
+        return state.loaded and not report.read_only and report.result is not Result.DELETED
 
     async def _trim(self, repository: Repository, state: RepositoryState) -> None:
         try:
@@ -195,6 +200,8 @@ class Reconciler:
             raise StalledError(*refused)
         await self._inventory.load(repository, state)
         waits_for = self._blockers(repository, spec)
+        if report.read_only:
+            waits_for = ()  # nothing is applied here that could be too early
         if waits_for and not self._is_applied(repository, state):
             raise TransientError(*waits_for)
         remote = await self._remote(request, spec, state)
@@ -209,6 +216,9 @@ class Reconciler:
             chart=snapshot.chart,
             without_git=report.without_git or bool(waits_for),
         )
+        if report.read_only:
+            sync = ClusterSync(self._services, repository, spec, state, remote, keeps_objects=True)
+            return await ReadOnlySync(self._services, repository, spec, state, sync).run(snapshot, report)
         await self._finalizer.hold(repository)
         supersede = Supersede(
             request.pending,

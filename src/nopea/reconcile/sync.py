@@ -109,7 +109,7 @@ class ClusterSync:
         """
         self._retries_admission = self._is_time_for_admission()
         planned = await self.plan(snapshot)
-        self._note_refusals(planned.plan.steps)
+        self.note_refusals(planned.plan.steps)
         execution = await self._executor(planned.documents, snapshot.commit.id).execute(
             planned.plan, supersede
         )
@@ -118,7 +118,7 @@ class ClusterSync:
         self._note_heals(execution.results.values())
         problems = [*planned.problems]
         return replace(
-            with_execution(report, execution, problems), commit=snapshot.commit, contested=self._contested()
+            with_execution(report, execution, problems), commit=snapshot.commit, contested=self.contested()
         )
 
     async def plan(self, snapshot: Snapshot) -> Planned:
@@ -185,7 +185,7 @@ class ClusterSync:
                 decide=self._decide,
                 deployers=deployers_of(self._spec),
             ),
-            claim=self._claim,
+            claim=self.claim,
             unclaim=self._unclaim,
             refuse=OwnKinds(self._client).problem_of if self._is_controller else None,
             resource_for=self._context.discovery.find_preferred,
@@ -200,7 +200,7 @@ class ClusterSync:
         observation = await self._observer.judge(one, live, self._state)
         world = observation.world(self._state)
         (step,) = plan(desired=[one], cluster=world, policy=self._policy(), now=datetime.now(UTC)).steps
-        self._note_refusals([step])
+        self.note_refusals([step])
         return step
 
     def _policy(self) -> Policy:
@@ -294,7 +294,8 @@ class ClusterSync:
         repository = self._context.repositories.owner(owner)
         return repository is not None and self._context.ownership.has_let_go(key, repository.key)
 
-    def _claim(self, key: ObjectKey) -> str:
+    def claim(self, key: ObjectKey) -> str:
+        """Take an object for the repository; return the owner's name if it is another's, else nothing."""
         owner = self._context.ownership.claim(key, self._repository.key)
         if owner == self._repository.key:
             return ""
@@ -312,7 +313,8 @@ class ClusterSync:
         if is_new and owner:
             self._context.wake(owner)
 
-    def _note_refusals(self, steps: Iterable[Step]) -> None:
+    def note_refusals(self, steps: Iterable[Step]) -> None:
+        """Record which objects belong to another repository, and wake it at first."""
         for step in steps:
             if step.reason is Reason.OWNED_BY_OTHER:
                 self._context.ownership.unclaim(step.key, self._repository.key)
@@ -330,7 +332,8 @@ class ClusterSync:
         }
         self._state.fights = fights.forget(now=now, keep=self._state.applied.keys() - changed)
 
-    def _contested(self) -> tuple[tuple[ObjectKey, RepoKey], ...]:
+    def contested(self) -> tuple[tuple[ObjectKey, RepoKey], ...]:
+        """Return the applied objects that another repository declares too."""
         ownership, ours = self._context.ownership, self._repository.key
         waiting = ((key, ownership.waiting(key, besides=ours)) for key in sorted(self._state.applied))
         return tuple((key, other) for key, other in waiting if other is not None)

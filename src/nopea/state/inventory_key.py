@@ -33,8 +33,10 @@ _FIELD = "key"
 class InventoryKey:
     """The key; until `load` has returned, and where no Secret can be had, one of this process alone."""
 
-    def __init__(self, client: KubeClient, *, namespace: str) -> None:
+    def __init__(self, client: KubeClient, *, namespace: str, creates: bool = True) -> None:
+        """Without `creates`, a Secret that does not exist is not missed: nothing is recorded with the key."""
         self._client = client
+        self._creates = creates
         self._target = SECRETS.at(name=names.INVENTORY_KEY, namespace=namespace)
         self._value = _new_key()
         self._is_final = False
@@ -70,7 +72,7 @@ class InventoryKey:
             if self._is_final:
                 return
             try:
-                self._value = await self._read() or await self._create()
+                self._value = await self._read() or (await self._create() if self._creates else self._value)
             except (ApiError, ValueError) as error:
                 if isinstance(error, ApiError) and error.retryable:
                     raise

@@ -22,18 +22,25 @@ def with_leases(commands: Commands) -> Commands:
     return commands
 
 
-def beat(commands: Commands, namespace: str, *, seconds_ago: float, **spec: Any) -> None:
+def beat(
+    commands: Commands,
+    namespace: str,
+    *,
+    seconds_ago: float,
+    annotations: dict[str, str] | None = None,
+    **spec: Any,
+) -> None:
     """Store a heartbeat."""
     renewed = datetime.now(UTC) - timedelta(seconds=seconds_ago)
     commands.cluster.objects[ObjectKey("coordination.k8s.io", "Lease", namespace, "nopea")] = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": {"name": "nopea", "namespace": namespace},
+        "metadata": {"name": "nopea", "namespace": namespace, "annotations": annotations or {}},
         "spec": {"renewTime": f"{renewed:%Y-%m-%dT%H:%M:%S.%fZ}", **spec},
     }
 
 
-ALIVE = {"holderIdentity": "nopea-7d9f", "leaseDurationSeconds": 40}
+ALIVE: dict[str, Any] = {"holderIdentity": "nopea-7d9f", "leaseDurationSeconds": 40}
 
 
 @pytest.mark.parametrize("command", ["history", "tree"])
@@ -98,3 +105,11 @@ def test_a_running_controller_is_named(with_leases: Commands) -> None:
     first = with_leases.run("status").stdout.splitlines()[0]
 
     assert first.startswith("The controller nopea-7d9f runs: last heartbeat ")
+
+
+def test_a_controller_that_only_plans_says_so(with_leases: Commands) -> None:
+    """Otherwise nobody would know why nothing is applied."""
+    mark = {"nopea.io/read-only": "true"}
+    beat(with_leases, "nopea-system", seconds_ago=1, annotations=mark, **ALIVE)
+
+    assert "The controller nopea-7d9f runs read-only: last heartbeat" in with_leases.run("status").output

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import pytest
 from tests.fakes.object_store import served
+from tests.fakes.samples import READY
 from tests.unit.cli.conftest import COMMIT, Commands, entry
 
 from nopea.cli.cluster import CommandError
@@ -179,3 +180,23 @@ async def test_health_may_be_left_out(commands: Commands) -> None:
     _handled(commands, **_health("False", "Deployment web: CrashLoopBackOff"))
 
     assert await _wait(commands, health=False) == EXIT_SYNCED
+
+
+@pytest.mark.parametrize(
+    ("ready", "code", "where"),
+    [("True", EXIT_SYNCED, "out"), ("False", EXIT_NOT_SYNCED, "err")],
+)
+async def test_a_controller_that_only_plans_ends_the_wait(
+    commands: Commands, capsys: pytest.CaptureFixture[str], ready: str, code: int, where: str
+) -> None:
+    """It is said what a sync would do; if that is nothing, the request is as good as handled."""
+    condition = {
+        **READY,
+        "status": ready,
+        "reason": "ReadOnly",
+        "message": "Read-only: what would be done.",
+    }
+    _handled(commands, history=[entry(COMMIT, outcome="planned")], conditions=[condition])
+
+    assert await _wait(commands) == code
+    assert "Read-only: what would be done." in getattr(capsys.readouterr(), where)

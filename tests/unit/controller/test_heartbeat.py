@@ -89,3 +89,16 @@ async def test_a_stopped_process_lets_go() -> None:
     await process.heartbeat.release()
 
     assert set(process.spec) == {"renewTime"}
+
+
+async def test_the_lease_says_that_it_only_plans() -> None:
+    """A process that writes says nothing of that, also if it renews the Lease of one that did not."""
+    process = Process()
+    planning = Heartbeat(
+        process.cluster.client, namespace="shop", holder="a", why_not_ready=str, read_only=True
+    )
+    await planning.release()
+    assert process.cluster.objects[LEASE]["metadata"]["annotations"]["nopea.io/read-only"] == "true"
+
+    await process.heartbeat.release()
+    assert "nopea.io/read-only" not in process.cluster.objects[LEASE]["metadata"]["annotations"]

@@ -60,9 +60,10 @@ async def working(reconciler: FakeReconciler, latest: Repository | None = None) 
         await end(running)
 
 
-async def test_it_starts_with_a_sync_then_polls_and_reconciles() -> None:
+@pytest.mark.parametrize("result", [Result.SYNCED, Result.PLANNED])
+async def test_it_starts_with_a_sync_then_polls_and_reconciles(result: Result) -> None:
     """A poll asks only Git; every second interval there is a full sync, which compares the objects."""
-    reconciler = FakeReconciler()
+    reconciler = FakeReconciler(last=result)
     async with working(reconciler):
         await asyncio.sleep(1300)
 

@@ -29,7 +29,7 @@ OPTIONS = [parameter for parameter in command.params if isinstance(parameter, cl
 SAMPLES = {"port": "4007", "probe_port": "4008", "dashboard": "1",
            "dashboard_port": "4009", "log_level": "debug", "log_format": "json",
            "git_children": "3", "git_memory": "1Gi", "git_disk": "1Gi", "allow_file_urls": "1",
-           "apply_as_controller": "1", "record_users": "1", "users_port": "4009",
+           "apply_as_controller": "1", "read_only": "1", "record_users": "1", "users_port": "4009",
            "cross_namespace_refs": "1", "allow_http_credentials": "1", "min_interval": "7s",
            "max_timeout": "7s", "git_networks": "public", "max_objects": "7",
            "shutdown_seconds": "7",

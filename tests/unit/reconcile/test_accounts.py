@@ -92,3 +92,17 @@ async def test_inputs_are_followed_as_whoever_reads_them() -> None:
 async def test_nothing_is_followed_that_no_sync_reads(fields: dict[str, Any]) -> None:
     """Without an account, suspended, deleting, invalid, or without references."""
     assert _followed(**fields) == frozenset()
+
+
+async def test_who_only_reads_needs_no_account() -> None:
+    """With its own rights; without them, it reads as the account as always."""
+    async with installed(FILES) as place:
+        repository = place.repository()
+        as_itself = replace(place.services, policy=TenancyPolicy(apply_as_controller=True, read_only=True))
+        assert watcher_of(as_itself, repository, _spec("deployer")) is None
+        await client_for(as_itself, repository, _spec("deployer")).list(CONFIG_MAPS)
+
+        tenants = replace(place.services, policy=TenancyPolicy(read_only=True))
+        assert watcher_of(tenants, repository, _spec("deployer")) is not None
+        with pytest.raises(StalledError):
+            client_for(tenants, repository, _spec())

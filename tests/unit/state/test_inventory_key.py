@@ -116,3 +116,16 @@ async def test_without_the_right_to_the_secret_the_process_has_its_own_key(
 
     assert len(key.current().reveal()) == KEY_BYTES
     assert [record.message for record in caplog.records] == ["inventory key not kept"]
+
+
+async def test_a_process_that_records_nothing_creates_no_secret() -> None:
+    """It uses the key that is there, or its own."""
+    cluster = FakeCluster()
+    lone = InventoryKey(cluster.client, namespace="shop", creates=False)
+    await lone.load()
+    assert SECRET not in cluster.objects
+
+    first, later = key_of(cluster), InventoryKey(cluster.client, namespace="shop", creates=False)
+    await first.load()
+    await later.load()
+    assert later.current() == first.current() != lone.current()

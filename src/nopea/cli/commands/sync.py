@@ -31,7 +31,8 @@ def command(*, cluster: ClusterChoice, name: str, waiting: Waiting | None) -> No
     Example: nopea sync shop --wait --timeout 2m
 
     Exit codes: 0 requested (with --wait: synced and healthy), 1 the sync failed or timed out, an object is
-    unhealthy, or the GitRepository is suspended, 2 wrong usage, 3 the cluster could not be read or changed.
+    unhealthy, the GitRepository is suspended, or the controller runs read-only and a sync would change
+    something, 2 wrong usage, 3 the cluster could not be read or changed.
     """
 
     async def work(client: KubeClient, namespace: str) -> int:
@@ -45,6 +46,7 @@ async def _sync(client: KubeClient, namespace: str, name: str, waiting: Waiting 
     from nopea.cli.requests import SyncRequest
     from nopea.cli.wait import EXIT_SYNCED, print_suspended, wait_for
     from nopea.core.objects import RepoKey
+    from nopea.core.status.read_only import is_read_only
 
     repository = await read_repository(client, RepoKey(namespace, name))
     refuse_deleting(repository)
@@ -52,6 +54,8 @@ async def _sync(client: KubeClient, namespace: str, name: str, waiting: Waiting 
         return print_suspended(repository)
     value = await request_sync(client, repository)
     message = f"Requested a sync of GitRepository {repository.key}."
+    if is_read_only(repository.status.conditions):
+        message = f"Requested a plan of GitRepository {repository.key}: the controller runs read-only."
     if waiting is not None:
         return await wait_for(client, repository, SyncRequest(value), message=message, waiting=waiting)
     click.echo(message)

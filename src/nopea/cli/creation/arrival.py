@@ -14,6 +14,7 @@ from nopea.core.health.rules import HealthStatus
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code
 from nopea.core.show.words import count
+from nopea.core.status.read_only import is_read_only
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
 
@@ -70,12 +71,15 @@ class Arrival:
     def _state(self, repository: Repository) -> tuple[str, bool]:
         """Return what it waits for, and whether that is the end; an empty text is success."""
         status = repository.status
-        if find(status.conditions, READY) is None:
+        ready = find(status.conditions, READY)
+        if ready is None:
             return "The controller has not looked at it yet.", False
         if status.errors:
             codes = {error.code for error in status.errors}
             waits = all(code in {*Code} and (Code(code).transient or Code(code).is_waiting) for code in codes)
             return plain_line(status.errors[0].message, limit=500), not waits
+        if is_read_only(status.conditions):
+            return plain_line(ready.message, limit=500), True
         if not _is_applied(repository):
             return "It is being applied.", False
         health = find(status.conditions, HEALTHY)

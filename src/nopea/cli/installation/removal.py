@@ -17,7 +17,7 @@ from nopea.cli.installation.install import target_of
 from nopea.cli.installation.profiles import Manifest, Profile, named, objects
 from nopea.cli.repository import MANAGER, annotate
 from nopea.core.api import names
-from nopea.core.api.conditions import format_time
+from nopea.core.api.times import format_time
 from nopea.core.objects import RepoKey, Target
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery

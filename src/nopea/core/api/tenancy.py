@@ -45,6 +45,8 @@ class TenancyPolicy:
     allow_file_urls: bool = False
     git_networks: Networks = Networks.PRIVATE
     """Where the hosts may be that GitRepositories name."""
+    read_only: bool = False
+    """Nothing that Git declares is written: a sync ends with its plan."""
     is_command: bool = False
     """A command compares with its user's rights; it decides nothing about the controller's."""
     min_interval: float = 1.0

@@ -57,6 +57,8 @@ class Reason(enum.StrEnum):
     """A dry run was refused, as the apply would be."""
     GONE_FROM_GIT = "gone from Git"
     KEPT = "kept"
+    READ_ONLY = "read-only"
+    """Nopea runs read-only, and would write the object otherwise."""
     PRUNE_REFUSED = "pruning refused"
 
 

@@ -25,6 +25,7 @@ from nopea.core.problem import Code, Problem
 from nopea.core.status.conditions import NOT_HEALTHY
 from nopea.core.status.drifts import why_left
 from nopea.core.status.object_states import unpack_states
+from nopea.core.status.read_only import is_read_only
 
 _FIELDS = 3
 _WAITING = frozenset(code.value for code in Code if code.is_waiting)
@@ -42,6 +43,8 @@ class ConcernKind(enum.StrEnum):
     """It continues when another GitRepository does, or the controller."""
     SUSPENDED = "suspended"
     ROLLED_BACK = "rolled back"
+    READ_ONLY = "read-only"
+    """Nopea only plans."""
     UNWATCHED = "not watched"
     """Changes in the cluster are noticed late."""
 
@@ -94,6 +97,10 @@ def _failures(repository: Repository) -> Iterator[Concern]:
         message = "The controller has not looked at it yet."
         hint = "Check that `nopea run` runs and watches this namespace."
         yield Concern(kind=ConcernKind.WAITING, message=message, hint=hint)
+    elif is_read_only(status.conditions):
+        hint = f"`nopea plan {repository.key.arguments}` shows each object."
+        since = ready.last_transition_time
+        yield Concern(kind=ConcernKind.READ_ONLY, message=ready.message, hint=hint, since=since)
     elif ready.status == "False" and not status.errors:
         yield from _not_ready(ready, status)
 
@@ -198,7 +205,8 @@ def _others(repository: Repository) -> Iterator[Concern]:
         hint = f"`nopea rollback {repository.key.arguments} --resume` follows Git again."
         held = find(conditions, ROLLED_BACK)
         commit = repository.pin.commit[:SHORT_COMMIT]
-        message = f"Commit {commit} is applied; {repository.pin.left} is not followed."
+        verb = "planned" if is_read_only(conditions) else "applied"
+        message = f"Commit {commit} is {verb}; {repository.pin.left} is not followed."
         since = held.last_transition_time if held else ""
         yield Concern(kind=ConcernKind.ROLLED_BACK, message=message, hint=hint, since=since)
     watching = find(conditions, WATCHING)

@@ -29,6 +29,7 @@ from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem, first_lines, printable
 from nopea.core.status.drifts import drift_line
+from nopea.core.status.read_only import READ_ONLY, planned_line, would_change
 from nopea.core.status.report import Outcome, ReconcileReport
 from nopea.core.status.rollback import has_moved, rolled_back
 
@@ -60,7 +61,12 @@ def conditions_of(
         owned.add(ROLLED_BACK)
     if report.commit is not None:  # else no object was looked at
         owned |= {APPLIED, DRIFTED, CONTENDED, WATCHING}
-        found += [_applied(make, report, others), *_about_objects(make, report)]
+        found += _about_objects(make, report)
+        if not report.read_only:
+            found.append(_applied(make, report, others))
+    if report.read_only:  # nothing is applied, and only what was applied is watched
+        owned |= {APPLIED, WATCHING}
+        return [*found, *_ready(make, report, git, others, is_applied=False)], frozenset(owned)
     applied = find(found, APPLIED)
     is_applied = applied.status == "True" if applied is not None else _was_ready(previous, report)
     found += _ready(make, report, git, others, is_applied=is_applied)
@@ -136,6 +142,8 @@ def failure_line(report: ReconcileReport, problems: Sequence[Problem]) -> str:
     """Return what a sync could not do, and how far it came if objects failed."""
     declared = sum(result.declared for result in report.objects)
     failed = report.count(Outcome.FAILED)
+    if report.read_only:
+        return f"{first_lines(problems)} {planned_line(report)}".rstrip()
     ahead = f"Applied {report.count(*IN_SYNC)} of {declared} objects. " if failed else ""
     return f"{ahead}{first_lines(problems)}"
 
@@ -167,6 +175,8 @@ def _ready(
     """Return Ready, and Reconciling or Stalled if something stands in the way."""
     blocking = [*others, *git]
     if not blocking and report.commit is not None:
+        if report.read_only:
+            return [make(READY, "False" if would_change(report) else "True", READ_ONLY, planned_line(report))]
         return [make(READY, "True", "Succeeded", applied_line(report))]
     reason = blocking[0].code.reason if blocking else "Failed"
     message = failure_line(report, blocking)
@@ -190,6 +200,8 @@ def _about_objects(make: _Maker, report: ReconcileReport) -> list[Condition]:
         found.append(make(DRIFTED, "True", "ManualDrift", f"{drift_line(drifted[0])}.{more}{way_out}"))
     if report.rivals:
         found.append(make(CONTENDED, "True", "ChangedBackAgain", report.rivals))
+    if report.read_only:
+        return found
     if report.unwatched:
         found.append(make(WATCHING, "False", "NotWatched", _unwatched(report.unwatched)))
     elif report.count(*IN_SYNC):

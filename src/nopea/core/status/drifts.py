@@ -24,6 +24,7 @@ _WHY_LEFT: dict[str, str] = {
     Reason.GRACE: "spec.healGracePeriod has not passed",
     Reason.BREAK_GLASS: "break-glass protects it",
     Reason.CONTENDED: "it is changed back again and again",
+    Reason.READ_ONLY: "Nopea runs read-only",
 }
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Literal
 
 from nopea.core.api import names
-from nopea.core.api.conditions import HEALTHY, STALLED, SUSPENDED, find
+from nopea.core.api.conditions import HEALTHY, READY, STALLED, SUSPENDED, find
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.objects import ObjectKey
@@ -22,6 +22,7 @@ from nopea.core.status.conditions import report_line
 from nopea.core.status.drifts import drift_line, why_left
 from nopea.core.status.health import RECOVERING, UNHEALTHY
 from nopea.core.status.kept import left_behind, newly_kept
+from nopea.core.status.read_only import planned_line, planned_objects
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.status.rollback import pinned_note, released_note
 from nopea.core.status.status import WORKER_CRASHED
@@ -58,10 +59,12 @@ def event_lines(step: Transition) -> Iterator[EventLine]:
     report = step.report
     if report is not None and report.result is Result.DELETED:
         yield from _orphans(step)
-    if report is None or report.result not in (Result.SYNCED, Result.FAILED):
+    if report is None or report.result not in (Result.SYNCED, Result.PLANNED, Result.FAILED):
         return
     if report.result is Result.SYNCED:
         yield from _successes(step, report)
+    if report.read_only:
+        yield from _plans(step, report)
     if not step.is_first_sync and (note := _changes(report)):
         yield EventLine(type="Normal", reason="Changed", action="Apply", note=note)
     yield from _adoptions(report)
@@ -95,7 +98,8 @@ def _orphans(step: Transition) -> Iterator[EventLine]:
     """Say which objects a deleted GitRepository left; beyond the inventory's inline limit only how many."""
     assert step.report is not None  # noqa: S101 - only a report says that it is deleted
     why, objects = step.report.why_objects_stay, _recorded(step.after.inventory)
-    count = len(objects) or step.after.in_sync_count or 0
+    has_applied = step.after.last_sync_time is not None  # else it never did more than plan
+    count = len(objects) or (has_applied and step.after.in_sync_count) or 0
     if why and count:
         yield _orphaned(objects, count, _WHY_OBJECTS_STAY[why])
     for reason, kept in () if why else left_behind(step.report):
@@ -123,6 +127,15 @@ def _successes(step: Transition, report: ReconcileReport) -> Iterator[EventLine]
         yield EventLine(type="Normal", reason="Recovered", action="Sync", note=note)
     elif step.is_first_sync or _was_stopped(step.before):
         yield EventLine(type="Normal", reason="Synced", action="Sync", note=report_line(report))
+
+
+def _plans(step: Transition, report: ReconcileReport) -> Iterator[EventLine]:
+    """Say once what a sync would do, with the first objects of each kind of change."""
+    line = planned_line(report)
+    ready = find(step.before.conditions, READY)
+    if line and (ready is None or line not in ready.message):
+        named = "".join(f" Would be {verb}: {_named(keys)}." for verb, keys in planned_objects(report))
+        yield EventLine(type="Normal", reason="Planned", action="Plan", note=f"{line}{named}")
 
 
 def _was_stopped(before: GitRepositoryStatus) -> bool:

@@ -13,6 +13,7 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.health.condition import HealthSummary
 from nopea.core.status.conditions import NOT_HEALTHY, condition, cut
 from nopea.core.status.object_states import states_with_health
+from nopea.core.status.read_only import is_read_only
 from nopea.core.status.summary import state_line
 
 UNHEALTHY, RECOVERING = "Unhealthy", "Recovering"
@@ -32,7 +33,7 @@ def with_health(
     if wait and health is not None:
         conditions = merge(conditions, _waiting_for(conditions, health, generation, now), owned=frozenset())
     status = msgspec.structs.replace(status, conditions=conditions, **_facts(status, conditions, health))
-    if status.errors or find(conditions, SUSPENDED) is not None:
+    if status.errors or find(conditions, SUSPENDED) is not None or is_read_only(conditions):
         return status
     line = state_line(status, brief=health.brief if health is not None else "")
     return msgspec.structs.replace(status, summary=line)

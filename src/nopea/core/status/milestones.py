@@ -15,7 +15,7 @@ from nopea.core.status.report import ReconcileReport, Result
 
 def failing_since(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> str | None:
     """Return the time of the first failure in a row; None when the sync did not fail."""
-    if report.result is Result.SYNCED:
+    if report.result in (Result.SYNCED, Result.PLANNED):
         return None
     return previous.failing_since if previous.failures and previous.failing_since else format_time(now)
 

@@ -12,7 +12,7 @@ from nopea.core.api.pin import Pin
 from nopea.core.git.source import Commit
 from nopea.core.health.condition import HealthSummary
 from nopea.core.objects import ObjectKey, RepoKey
-from nopea.core.plan.model import ObservedDrift, Reason
+from nopea.core.plan.model import Action, ObservedDrift, Reason
 from nopea.core.plan.prune import PruneReason
 from nopea.core.problem import Code, Problem
 
@@ -35,6 +35,7 @@ class Result(enum.StrEnum):
     FAILED = "failed"
     SUSPENDED = "suspended"
     DELETED = "deleted"  # the GitRepository is being deleted and nothing holds it
+    PLANNED = "planned"  # the process runs read-only: nothing was written
     SUPERSEDED = "superseded"  # there is a newer commit or spec; the next reconciliation starts over
 
 
@@ -62,6 +63,8 @@ class ObjectResult:
     admission: tuple[str, ...] = ()
     kept: PruneReason | None = None
     """Why an object that Git no longer declares stays."""
+    planned: Action | None = None
+    """What a sync would do with the object, if this one had not been read-only."""
     api_version: str = ""
     uid: str = ""
     """Those of the stored object, if it was applied."""
@@ -114,6 +117,8 @@ class ReconcileReport:
     """Objects that another repository declares as well."""
     without_git: bool = False
     """True when Git was not asked for a newer commit, because the known one was enough."""
+    read_only: bool = False
+    """True when the process may only plan."""
     is_published: bool = True
     """False when the status could not be written, so that nobody can read it."""
     notes: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ def revisions_after(
     A commit that is applied again after another one, such as by a rollback, has an entry of its own.
     """
     commit = report.commit
-    if commit is None or report.result not in (Result.SYNCED, Result.FAILED):
+    if commit is None or report.read_only or report.result not in (Result.SYNCED, Result.FAILED):
         return previous
     newest, *older = previous or (_entry(commit, report),)
     if (newest.commit, newest.rollback) != (commit.id, report.pin is not None):

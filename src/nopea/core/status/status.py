@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -21,7 +21,7 @@ from nopea.core.api.entries import (
     ObjectReference,
     StatusError,
 )
-from nopea.core.api.status import MAX_ERRORS, MAX_HISTORY, GitRepositoryStatus
+from nopea.core.api.status import MAX_ERRORS, MAX_HISTORY, MAX_SUMMARY, GitRepositoryStatus
 from nopea.core.api.times import format_time
 from nopea.core.duration import format_seconds
 from nopea.core.objects import parse_key
@@ -33,6 +33,7 @@ from nopea.core.status.health import with_health
 from nopea.core.status.kept import kept_of
 from nopea.core.status.milestones import failing_since, last_deployment
 from nopea.core.status.object_states import states_after
+from nopea.core.status.read_only import planned_summary
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.revisions import revisions_after
 from nopea.core.status.rollback import has_moved, rolled_back
@@ -103,7 +104,7 @@ def reported(
     """
     if report.result is Result.SUSPENDED:
         return _suspended(previous, report, now)
-    ok = report.result is Result.SYNCED
+    ok = report.result in (Result.SYNCED, Result.PLANNED)
     conditions, owned = conditions_of(previous, report, now, wait=wait)
     changes = dict(
         observed_generation=report.generation,
@@ -128,13 +129,18 @@ def reported(
     )
     status = msgspec.structs.replace(previous, **changes)
     if report.problems:
-        status = msgspec.structs.replace(status, summary=_problem_line(status, report.problems, retry_at))
+        status = msgspec.structs.replace(status, summary=_problem_line(status, report, retry_at))
+    elif report.read_only:
+        status = msgspec.structs.replace(status, summary=planned_summary(report))
     return with_health(status, report.health, wait=wait, generation=report.generation, now=now)
 
 
-def _problem_line(status: GitRepositoryStatus, problems: Sequence[Problem], retry_at: datetime | None) -> str:
+def _problem_line(status: GitRepositoryStatus, report: ReconcileReport, retry_at: datetime | None) -> str:
+    problems = report.problems
     ready = find(status.conditions, READY)
     line = problem_line(problems, retry_at=retry_at)
+    if report.read_only:
+        return cut(f"Read-only; {line}", MAX_SUMMARY)
     if ready is not None and (ready.status == "True" or ready.reason == NOT_HEALTHY):
         return f"{line}; the last commit stays applied"
     is_of_git = all(problem.code.is_of_source for problem in problems)
@@ -167,19 +173,21 @@ def _suspended(previous: GitRepositoryStatus, report: ReconcileReport, now: date
 
 def _times(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> dict[str, str | None]:
     """A sync that found nothing to do leaves no trace, so that an idle cluster sees no writes."""
-    if _is_reportable(previous, report):
+    if _is_reportable(previous, report) and not report.read_only:
         return {"last_sync_time": format_time(now)}
     return {}
 
 
 def _is_reportable(previous: GitRepositoryStatus, report: ReconcileReport) -> bool:
     commit = report.commit.id if report.commit else previous.last_attempted_commit
+    is_first = not previous.history if report.read_only else previous.last_sync_time is None
     return (
         report.changed
-        or previous.last_sync_time is None
+        or is_first
+        or (report.result is Result.SYNCED and commit != previous.last_applied_commit)
         or commit != previous.last_attempted_commit
         or report.generation != previous.observed_generation
-        or (report.result is Result.SYNCED) != _is_in_sync(previous)
+        or (report.result in (Result.SYNCED, Result.PLANNED)) != _is_in_sync(previous)
         or _errors(report.problems) != previous.errors
         or (Code.ROLLBACK_INVALID not in report.codes and has_moved(previous.conditions, report.pin))
         or bool(report.handled_heal_at and report.handled_heal_at != previous.last_handled_heal_at)

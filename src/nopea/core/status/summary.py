@@ -114,6 +114,7 @@ _LEFT: dict[str, str] = {
     Reason.GRACE: "; reverted after the grace period",
     Reason.BREAK_GLASS: "; protected by break-glass",
     Reason.CONTENDED: "; reverted later, because it is changed back again and again",
+    Reason.READ_ONLY: "; not reverted, because Nopea runs read-only",
 }
 """What is said of drift that was left for another reason than the policy."""
 _NEXT_TRY = re.compile(r"; next try [0-9:]+Z")

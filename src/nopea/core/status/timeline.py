@@ -266,6 +266,8 @@ def _taken(sync: _Sync, revision: RevisionEntry | None, reverted: dict[int, list
 
 def _is_told(sync: _Sync, events: Iterable[TimelineEntry]) -> bool:
     """Return whether the Events say what the sync did."""
+    if sync.entry.outcome == Result.PLANNED:
+        return any(event.reason == "Planned" for event in events)
     if not sync.succeeded:
         return any(event.warning and event.reason not in _NO_FAILURES for event in events)
     told = {event.reason for event in events}
@@ -290,6 +292,8 @@ def _of_sync(key: RepoKey, sync: _Sync, reverted: Sequence[str]) -> Iterator[Tim
     if sync.succeeded:
         what = f"Applied {commit}: {counts}." if counts else f"Synced {commit}; nothing changed."
         yield replace(common, reason="Synced", message=what)
+    elif entry.outcome == Result.PLANNED:
+        yield replace(common, reason="Planned", message=f"Planned {commit}; nothing was written.")
     elif entry.outcome == Result.FAILED:
         of = f" of {commit}" if commit else ""
         what = f"The sync{of} failed{f': {counts}' if counts else ''}."

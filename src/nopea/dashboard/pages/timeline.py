@@ -134,7 +134,7 @@ def _failures(repository: Repository) -> tuple[Lasting, ...]:
     for entry in reversed(repository.status.history):
         if entry.outcome == Result.FAILED:
             begun = begun or entry.started
-        elif entry.outcome == Result.SYNCED and begun:
+        elif entry.outcome in (Result.SYNCED, Result.PLANNED) and begun:
             found.append(_span(begun, entry.started))
             begun = ""
     if repository.status.failing_since:

@@ -37,6 +37,7 @@ async def arrived(**status: Any) -> tuple[str, Arrival]:
         ({}, "The controller has not looked at it yet."),
         ({"conditions": [READY]}, "It is being applied."),
         ({"conditions": [READY], "errors": [BUSY]}, "Later."),
+        ({"conditions": [{**READY, "reason": "ReadOnly", "message": "It only plans."}]}, "It only plans."),
         (
             {**APPLIED, "conditions": [READY, {**HEALTHY, "status": "False", "message": "Starting."}]},
             "Starting.",

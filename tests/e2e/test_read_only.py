@@ -1,0 +1,119 @@
+"""`nopea run --read-only` beside what applies the objects now: it says what it would do, and does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.commands import say
+from tests.e2e.process import Nopea
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Cluster, Json, Repo, Site
+from tests.gitserver import GitServer
+
+MAPS = "v1 configmaps"
+FILES = {
+    "web.yaml": yamls.text(yamls.config_map("web", colour="blue")),
+    "api.yaml": yamls.text(yamls.config_map("api", size="1")),
+}
+
+Start = Callable[..., Nopea]
+
+
+@pytest.fixture
+def site(cluster: Cluster, git_server: GitServer, namespace: str) -> Site:
+    """A namespace without a controller."""
+    return Site(cluster, git_server, namespace)
+
+
+def started(start_nopea: Start, site: Site, *arguments: str) -> Nopea:
+    """Run a controller for the namespace."""
+    nopea = start_nopea(site.cluster.lab, f"--namespace={site.namespace}", *arguments)
+    nopea.wait_until_ready()
+    return nopea
+
+
+def wait_told(repo: Repo, text: str, status: str = "False", *, seconds: float = 60.0) -> Json:
+    """Wait until Ready says this, and return the object's status."""
+
+    def told() -> Json:
+        ready = repo.condition("Ready")
+        assert (ready.get("status"), ready.get("reason")) == (status, "ReadOnly"), ready
+        assert text in ready["message"], ready
+        return repo.status()
+
+    return eventually(told, seconds=seconds)
+
+
+def test_from_a_look_to_the_first_sync(site: Site, start_nopea: Start) -> None:
+    """What would be done is told after each change, wherever it is made; then another process does it."""
+    nopea = started(start_nopea, site, "--read-only")
+    site.origin("shop", FILES)
+    site.cluster.put(site.place(MAPS, "web"), yamls.config_map("web", colour="blue"), manager="other-tool")
+    repo = site.follow("shop", interval="1s", deletionPolicy="Delete")
+
+    status = wait_told(repo, "1 object would be created")
+    assert "1 object is as in Git and would be adopted." in repo.condition("Ready")["message"]
+    assert status["summary"] == "Read-only; would be: 1 created"
+    assert "lastAppliedCommit" not in status
+    assert "Would be created: ConfigMap" in repo.wait_event("Planned")["note"]
+
+    site.cluster.put(site.place(MAPS, "web"), yamls.config_map("web", colour="red"), manager="other-tool")
+    wait_told(repo, "1 object would be created, 1 changed")
+
+    repo.git.commit({**FILES, "jobs.yaml": yamls.text(yamls.config_map("jobs"))})
+    wait_told(repo, "2 objects would be created, 1 changed")
+    assert repo.get()["metadata"].get("finalizers") is None
+    assert {each["metadata"]["name"] for each in site.cluster.list(site.place(MAPS))} >= {"web"}
+    site.cluster.assert_gone(site.place(MAPS, "api"))
+    web = site.cluster.must_get(site.place(MAPS, "web"))
+    assert "nopea.io/repository" not in web["metadata"].get("labels", {})
+    assert site.cluster.list(site.place("v1 secrets")) == []
+
+    assert nopea.stop() == 0
+    started(start_nopea, site)
+    repo.wait_synced(repo.git.tip())
+    assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": "blue"}
+    assert repo.get()["metadata"]["finalizers"] == ["nopea.io/finalizer"]
+
+
+def test_a_request_is_answered(site: Site, start_nopea: Start) -> None:
+    """The command does not wait for what will not come."""
+    started(start_nopea, site, "--read-only")
+    site.origin("shop", FILES)
+    repo = site.follow("shop")
+    wait_told(repo, "2 objects would be created")
+    arguments = ("shop", f"--namespace={site.namespace}", "--wait", "--timeout=30s")
+
+    said = say(site.cluster.lab, "sync", *arguments)
+    assert said.code == 1
+    assert "the controller runs read-only: Read-only: 2 objects would be created" in said.err
+    assert say(site.cluster.lab, "heal", *arguments).code == 1
+    why = say(site.cluster.lab, "why", *arguments[:2])
+    assert "• read-only" in why.out
+    assert f"{site.namespace}/shop" not in say(site.cluster.lab, "status", arguments[1]).out
+
+
+def test_a_repository_that_is_deleted_is_gone_at_once(site: Site, start_nopea: Start) -> None:
+    """Unless an earlier process has promised to delete its objects: then it waits for one that may."""
+    writing = started(start_nopea, site)
+    doomed = site.sync("doomed", {"web.yaml": FILES["web.yaml"]}, deletionPolicy="Delete")
+    assert writing.stop() == 0
+    reading = started(start_nopea, site, "--read-only")
+    site.origin("shop", {"api.yaml": FILES["api.yaml"]})
+    repo = site.follow("shop", deletionPolicy="Delete")
+    wait_told(repo, "1 object would be created")
+
+    site.cluster.delete(repo.place)
+    site.cluster.delete(doomed.place)
+
+    eventually(lambda: site.cluster.assert_gone(repo.place), seconds=15)
+    found = doomed.wait_failed("NOPEA-K015")
+    assert "read-only" in found["status"]["summary"].lower()
+    assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": "blue"}
+
+    assert reading.stop() == 0
+    started(start_nopea, site)
+    eventually(lambda: site.cluster.assert_gone(doomed.place))
+    site.cluster.assert_gone(site.place(MAPS, "web"))
