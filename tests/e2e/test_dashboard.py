@@ -144,7 +144,7 @@ def test_without_the_rights_to_review_nothing_is_shown(
     folder = tmp_path_factory.mktemp("without")
     with least_rights(cluster.lab, folder, *FLAGS) as running:
         page = _get(running, "/", token)
-        assert page.status == 502
+        assert page.status == 503
         assert "deploy/dashboard grants that" in page.text
         assert token not in page.text + running.log_text()
     folder = tmp_path_factory.mktemp("off")

@@ -31,8 +31,9 @@ class KnownViewer:
         """Return those of them that are seen."""
         return namespaces if self.namespaces is None else self.namespaces.intersection(namespaces)
 
-    async def may_get(self, key: RepoKey) -> bool:
+    async def may_get(self, key: RepoKey, *, exists: bool) -> bool:
         """Return whether the namespace is seen."""
+        del exists
         return bool(await self.visible({key.namespace}))
 
     async def may_list_inventories(self, namespace: str) -> bool:

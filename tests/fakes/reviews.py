@@ -1,7 +1,9 @@
-"""An API server that answers TokenReviews and SubjectAccessReviews over HTTP, as a test says."""
+"""An API server that answers TokenReviews and SubjectAccessReviews as a test says, over HTTP or at once."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,8 +11,10 @@ from typing import Any
 
 from aiohttp import web
 
+from nopea.core.objects import Resource
 from nopea.kube.client import KubeClient
 from nopea.kube.config import ClusterConfig
+from nopea.kube.kinds import TOKEN_REVIEWS
 
 TOKENS = "/apis/authentication.k8s.io/v1/tokenreviews"
 ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
@@ -24,17 +28,27 @@ class Reviews:
     rights: dict[str, set[str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     broken: bool = False
+    goes_on: asyncio.Event | None = None
+    """If there is one, answers wait for it."""
 
     async def token(self, request: web.Request) -> web.Response:
         """Answer a TokenReview."""
         spec = (await request.json())["spec"]
         self.asked.append("token")
+        await self._may_go_on()
         if self.broken:
             return web.json_response({"kind": "Status", "code": 403, "message": f"no {spec}"}, status=403)
-        name = self.users.get(spec["token"])
+        return web.json_response({"kind": "TokenReview", "status": self.status_of(spec["token"])}, status=201)
+
+    def status_of(self, token: str) -> dict[str, Any]:
+        """Return the status of a TokenReview."""
+        name = self.users.get(token)
         user = {"username": name, "uid": f"uid of {name}", "groups": ["g"], "extra": {"k": ["v"]}}
-        status: dict[str, Any] = {"authenticated": True, "user": user} if name else {"error": "invalid"}
-        return web.json_response({"kind": "TokenReview", "status": status}, status=201)
+        return {"authenticated": True, "user": user} if name else {"error": "invalid"}
+
+    async def _may_go_on(self) -> None:
+        if self.goes_on is not None:
+            await self.goes_on.wait()
 
     async def access(self, request: web.Request) -> web.Response:
         """Answer a SubjectAccessReview; the whole identity must have come."""
@@ -47,8 +61,24 @@ class Reviews:
             f"{about['verb']} {'inventories ' if about['resource'] == 'inventories' else ''}{where}".strip()
         )
         self.asked.append(f"{spec['user']}: {question}")
+        await self._may_go_on()
         allowed = question in self.rights.get(spec["user"], set())
         return web.json_response({"kind": "SubjectAccessReview", "status": {"allowed": allowed}}, status=201)
+
+
+class TokenReviews(KubeClient):
+    """A client that answers TokenReviews at once, without a server: for tests in virtual time."""
+
+    def __init__(self, reviews: Reviews) -> None:
+        super().__init__(ClusterConfig(server="http://unused.example"))
+        self._reviews = reviews
+
+    async def review(self, body: bytes, *, of: Resource = TOKEN_REVIEWS) -> bytes:
+        """Answer a TokenReview."""
+        assert of == TOKEN_REVIEWS
+        self._reviews.asked.append("token")
+        token = json.loads(body)["spec"]["token"]
+        return json.dumps({"status": self._reviews.status_of(token)}).encode()
 
 
 @asynccontextmanager

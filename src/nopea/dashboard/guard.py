@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from nopea.dashboard.pages.render import NO_SITE, SiteInfo, SiteMessage, message_page
+from nopea.dashboard.pages.render import NO_SITE, SiteMessage, message_page
 from nopea.dashboard.source import DashboardError
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -33,14 +33,23 @@ HEADERS: Final = {
     "Vary": "Authorization, Cookie",
 }
 
+RETRY_SECONDS: Final = 5
+LONGEST_PAGE: Final = 2_000
+
 
 class RefusedRequestError(DashboardError):
-    """A request that is not answered: `status` is the HTTP status."""
+    """A request that is not answered: `status` is the HTTP status.
 
-    def __init__(self, status: int, message: str, hint: str = "", *, login: bool = False) -> None:
+    With `login`, a token is asked for, with which the visitor gets to the page `next`.
+    """
+
+    def __init__(
+        self, status: int, message: str, hint: str = "", *, login: bool = False, next_page: str = ""
+    ) -> None:
         super().__init__(message, hint)
         self.status = status
         self.login = login
+        self.next_page = next_page
 
 
 def host_of(header: str) -> str:
@@ -60,17 +69,19 @@ def guard(hosts: Collection[str]) -> Middleware:
             _check(request, hosts)
             response = await handler(request)
         except RefusedRequestError as error:
-            response = error_page(request, error.status, error, login=error.login)
+            wanted = error.next_page or (request.path_qs if request.method == "GET" else "")
+            response = _error(request, error.status, error, login=error.login, wanted=wanted)
             if error.login:
                 response.headers["WWW-Authenticate"] = "Bearer"
         except DashboardError as error:
-            response = error_page(request, 502, error)
+            response = _error(request, 503, error, again=True)
+            response.headers["Retry-After"] = str(RETRY_SECONDS)
         except web.HTTPException as error:
             if error.status < 400:
                 harden(error)
                 raise
             told = DashboardError(f"{error.reason}.", "Go back to the overview: it is at `/`.")
-            response = error_page(request, error.status, told)
+            response = _error(request, error.status, told)
         if not response.prepared:
             harden(response)
         return response
@@ -85,20 +96,37 @@ def harden(response: web.StreamResponse) -> None:
     response.headers["Server"] = "nopea"
 
 
-def error_page(
+def local_page(address: str) -> str:
+    """Return the page of this site that an address names; the overview if it is one of another site.
+
+    Browsers take a backslash for a slash, and leave out tabs and line breaks.
+    """
+    is_local = address.startswith("/") and not address.startswith("//") and "\\" not in address
+    return address if is_local and address.isprintable() and len(address) <= LONGEST_PAGE else "/"
+
+
+def _error(
     request: web.Request,
     status: int,
     error: DashboardError,
     *,
-    site: SiteInfo = NO_SITE,
     login: bool = False,
+    wanted: str = "",
+    again: bool = False,
 ) -> web.Response:
     """Return the answer to a request that failed: JSON to programs, a page to people."""
     if request.path.startswith("/api/"):
         return web.json_response({"message": error.message, "hint": error.hint}, status=status)
     title = "Log in" if login else "Not shown"
-    message = SiteMessage(title=title, text=error.message, hint=error.hint, login=login)
-    return web.Response(text=message_page(site, message), status=status, content_type="text/html")
+    message = SiteMessage(
+        title=title,
+        text=error.message,
+        hint=error.hint,
+        login=login,
+        next_page=local_page(wanted),
+        again=again and request.method == "GET",
+    )
+    return web.Response(text=message_page(NO_SITE, message), status=status, content_type="text/html")
 
 
 def _check(request: web.Request, hosts: Collection[str]) -> None:

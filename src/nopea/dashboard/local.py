@@ -33,9 +33,9 @@ class LocalViewer:
         """Return all of them."""
         return namespaces
 
-    async def may_get(self, key: RepoKey) -> bool:
+    async def may_get(self, key: RepoKey, *, exists: bool) -> bool:
         """Return True."""
-        del key
+        del key, exists
         return True
 
     async def may_list_inventories(self, namespace: str) -> bool:
@@ -68,7 +68,7 @@ class LocalGate:
             raise RefusedRequestError(403, "The token is exchanged at `/` only.", _AGAIN)
         self._token = None
         redirect = web.HTTPSeeOther("/")
-        redirect.set_cookie(self._cookie, self._session, httponly=True, samesite="Strict", path="/")
+        redirect.set_cookie(self._cookie, self._session, httponly=True, samesite="Lax", path="/")
         raise redirect
 
 

@@ -2,7 +2,8 @@
 
 Each request needs a bearer token, in its Authorization header (from a proxy) or in the cookie of the login
 page. The API server checks it by a TokenReview, and each namespace by a SubjectAccessReview. Answers are kept
-for `REMEMBER_SECONDS` and bounded; tokens are not kept, only their hashes.
+for `REMEMBER_SECONDS` and bounded, and only those about what exists: nothing that a visitor invents is kept.
+Tokens are not kept, only their hashes. A question that several requests have at once is asked once.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import asyncio
 import hashlib
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 from cachetools import LRUCache, TTLCache
@@ -24,7 +27,7 @@ from nopea.core.api.names import GROUP
 from nopea.core.objects import RepoKey, Resource
 from nopea.core.secret import Secret
 from nopea.dashboard.forms import form_of
-from nopea.dashboard.guard import RefusedRequestError
+from nopea.dashboard.guard import RefusedRequestError, local_page
 from nopea.dashboard.source import DashboardError
 from nopea.kube.access import ClusterUser, Permission, is_allowed, user_of
 from nopea.kube.client import KubeClient
@@ -45,9 +48,15 @@ MOST_STRANGERS: Final = 2
 
 FAILURE_SECONDS: Final = 0.1
 MOST_WAITING: Final = 100
-"""Reviews that may wait; with more, requests are refused."""
+"""Reviews that may wait; with more, requests are answered with 503."""
+
+MOST_WAITING_OF_ONE: Final = 50
+"""Of one token, so that one visitor cannot keep all others waiting."""
 
 REVIEW_SECONDS: Final = 10.0
+VISIBLE_SECONDS: Final = 20.0
+"""For all namespaces together."""
+
 LONGEST_COOKIE: Final = 3_800
 """Browsers drop longer cookies."""
 
@@ -62,9 +71,10 @@ Question = tuple[str, str, str, str]
 
 @dataclass(slots=True)
 class _Session:
-    """What the cluster has said about one token; `user` is None if it does not accept it."""
+    """What the cluster has said about one token that it accepts; `digest` is the hash of the token."""
 
-    user: ClusterUser | None
+    digest: bytes
+    user: ClusterUser
     answers: LRUCache[Question, bool] = field(default_factory=lambda: LRUCache(MOST_ANSWERS))
 
 
@@ -94,79 +104,95 @@ class ClusterGate:
             raise _unknown("The dashboard shows you what the cluster lets you read.")
         return await self._viewer(token, logout=True)
 
-    async def may(self, session: _Session, question: Question) -> bool:
-        """Return whether a user may do something; the cluster is asked if it has not said so lately."""
-        known = session.answers.get(question)
-        if known is not None:
-            return known
+    async def may(self, session: _Session, question: Question, *, exists: bool) -> bool:
+        """Return whether a user may do something; the cluster is asked if it has not said so lately.
+
+        About a single object, only a yes about one that exists is remembered: names are not invented to fill
+        the memory, and a no takes as long as an answer about what does not exist.
+        """
         verb, plural, namespace, name = question
-        permission = Permission(verb=verb, group=GROUP, resource=plural, namespace=namespace, name=name)
-        assert session.user is not None  # noqa: S101 - others have no viewer
-        async with self._known.one():
+        if (known := session.answers.get(question)) is not None:
+            return known
+        async with self._known.one(session.digest, question):
+            if (known := session.answers.get(question)) is not None:
+                return known
+            permission = Permission(verb=verb, group=GROUP, resource=plural, namespace=namespace, name=name)
             answer = await is_allowed(self._client, permission, to=session.user)
-        session.answers[question] = answer
+            if exists and (answer or not name):
+                session.answers[question] = answer
         return answer
 
     async def _viewer(self, token: str, *, logout: bool = False) -> ReviewedViewer:
         session = await self._session(token)
-        if session.user is None:
+        if session is None:
             raise _unknown("The cluster does not accept this token, or it has expired.")
         return ReviewedViewer(self, session, logout=logout)
 
-    async def _session(self, token: str) -> _Session:
+    async def _session(self, token: str) -> _Session | None:
         if not token or len(token) > LONGEST_TOKEN or not _TOKEN.fullmatch(token):
-            return _Session(None)
+            return None
         digest = hashlib.sha256(token.encode()).digest()
-        known = self._sessions.get(digest)
-        if known is not None:
+        if (known := self._sessions.get(digest)) is not None:
             return known
-        async with (self._known if digest in self._good else self._strangers).one():
-            session = _Session(await user_of(self._client, Secret(token)))
-            if session.user is None:
+        async with (self._known if digest in self._good else self._strangers).one(digest):
+            if (known := self._sessions.get(digest)) is not None:
+                return known
+            user = await user_of(self._client, Secret(token))
+            if user is None:
+                self._good.pop(digest, None)
                 await asyncio.sleep(FAILURE_SECONDS)
-        self._sessions[digest] = session
-        if session.user is None:
-            self._good.pop(digest, None)
-        else:
+                return None
             self._good[digest] = True
+            self._sessions[digest] = session = _Session(digest, user)
         return session
 
     async def _log_in(self, request: web.Request) -> web.Response:
-        token = (await form_of(request)).get("token", "").strip()
-        await self._viewer(token)
+        form = await form_of(request)
+        token, next_page = form.get("token", "").strip(), local_page(form.get("next", ""))
+        try:
+            await self._viewer(token)
+        except RefusedRequestError as error:
+            error.next_page = next_page
+            raise
         if len(token) > LONGEST_COOKIE:
             raise RefusedRequestError(
                 400,
                 "The token is too long for a cookie.",
                 "Put a proxy in front that sends it in the Authorization header, or use `nopea ui`.",
             )
-        redirect = web.HTTPSeeOther("/")
+        redirect = web.HTTPSeeOther(next_page)
         # Secure: the token must not cross a network in the clear. Browsers make an exception for localhost.
-        redirect.set_cookie(COOKIE, token, httponly=True, secure=True, samesite="Strict", path="/")
+        # Lax: a link in a chat leads to its page; what changes something needs a form of the page itself.
+        redirect.set_cookie(COOKIE, token, httponly=True, secure=True, samesite="Lax", path="/")
         raise redirect
 
     async def _log_out(self, request: web.Request) -> web.Response:
         del request
         redirect = web.HTTPSeeOther("/")
-        redirect.set_cookie(COOKIE, "", max_age=0, httponly=True, secure=True, samesite="Strict", path="/")
+        redirect.set_cookie(COOKIE, "", max_age=0, httponly=True, secure=True, samesite="Lax", path="/")
         raise redirect
 
 
 class _Slots:
-    """Bounds how many reviews run at once and how many wait for it."""
+    """Bounds how many reviews run at once and how many wait; the same one is never asked twice at once."""
 
     def __init__(self, most: int) -> None:
         self._slots = asyncio.Semaphore(most)
-        self._waiting = 0
+        self._waiting: Counter[bytes] = Counter()
+        self._asked: WeakValueDictionary[tuple[bytes, Question | None], asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        """Hold a slot for one review. Raises RefusedRequestError when too many wait, and DashboardError."""
-        if self._waiting >= MOST_WAITING:
-            raise RefusedRequestError(503, "Too many visitors wait.", "Try again in a moment.")
-        self._waiting += 1
+    async def one(self, token: bytes, question: Question | None = None) -> AsyncIterator[None]:
+        """Hold a slot for one review; whoever has waited for the same one finds its answer in the memory.
+
+        Raises DashboardError, also when too many wait.
+        """
+        if self._waiting.total() >= MOST_WAITING or self._waiting[token] >= MOST_WAITING_OF_ONE:
+            raise DashboardError("Too many visitors wait.", "Try again in a moment.")
+        self._waiting[token] += 1
+        asked = self._asked.setdefault((token, question), asyncio.Lock())
         try:
-            async with asyncio.timeout(REVIEW_SECONDS), self._slots:
+            async with asyncio.timeout(REVIEW_SECONDS), asked, self._slots:
                 yield
         except ApiError as error:
             raise DashboardError(
@@ -175,9 +201,11 @@ class _Slots:
                 "SubjectAccessReviews: deploy/dashboard grants that.",
             ) from error
         except TimeoutError as error:
-            raise DashboardError("The API server does not answer in time.", "Try again.") from error
+            raise _silent() from error
         finally:
-            self._waiting -= 1
+            self._waiting[token] -= 1
+            if not self._waiting[token]:
+                del self._waiting[token]
 
 
 class ReviewedViewer:
@@ -188,7 +216,7 @@ class ReviewedViewer:
     def __init__(self, gate: ClusterGate, session: _Session, *, logout: bool) -> None:
         self._gate = gate
         self._session = session
-        self.name = session.user.username if session.user is not None else ""
+        self.name = session.user.username
         self.logout = logout
 
     async def visible(self, namespaces: Collection[str]) -> Collection[str]:
@@ -202,7 +230,10 @@ class ReviewedViewer:
                 seen.add(namespace)
 
         try:
-            await tasks.for_each(sorted(namespaces), ask, limit=MOST_REVIEWS, name="review")
+            async with asyncio.timeout(VISIBLE_SECONDS):
+                await tasks.for_each(sorted(namespaces), ask, limit=MOST_REVIEWS, name="review")
+        except TimeoutError as error:
+            raise _silent() from error
         except ExceptionGroup as group:
             first = group.exceptions[0]
             if isinstance(first, DashboardError):
@@ -210,17 +241,23 @@ class ReviewedViewer:
             raise
         return seen
 
-    async def may_get(self, key: RepoKey) -> bool:
+    async def may_get(self, key: RepoKey, *, exists: bool) -> bool:
         """Return whether the user may read this one."""
-        return await self._may("get", GIT_REPOSITORIES, key.namespace, key.name)
+        return await self._may("get", GIT_REPOSITORIES, key.namespace, key.name, exists=exists)
 
     async def may_list_inventories(self, namespace: str) -> bool:
         """Return whether the user may read the inventories of the namespace."""
         return await self._may("list", INVENTORIES, namespace)
 
-    async def _may(self, verb: str, resource: Resource, namespace: str = "", name: str = "") -> bool:
-        return await self._gate.may(self._session, (verb, resource.plural, namespace, name))
+    async def _may(
+        self, verb: str, resource: Resource, namespace: str = "", name: str = "", *, exists: bool = True
+    ) -> bool:
+        return await self._gate.may(self._session, (verb, resource.plural, namespace, name), exists=exists)
 
 
 def _unknown(message: str) -> RefusedRequestError:
     return RefusedRequestError(401, message, _LOG_IN, login=True)
+
+
+def _silent() -> DashboardError:
+    return DashboardError("The API server does not answer in time.", "Try again.")

@@ -49,6 +49,9 @@ COMPARE_SECONDS: Final = 170.0
 ACT_SECONDS: Final = 30.0
 MOST_COMPARISONS: Final = 2
 LONGEST_OBJECT: Final = 1_024
+LONGEST_KEY: Final = 320
+"""Kubernetes has no longer names, so nobody is asked about them."""
+
 _LEVELS: Final = {True: Level.NOTE, False: Level.BAD, None: Level.NOTE}
 
 Admit = Callable[[web.Request], Awaitable[Viewer]]
@@ -142,7 +145,7 @@ class Dashboard:
 
         async def sections() -> Sections | None:
             viewer = await self._admit(request)
-            may_get = await viewer.may_get(key)
+            may_get = await viewer.may_get(key, exists=self._source.get(key) is not None)
             await self._look()
             at, repository = self._board.at, self._source.get(key)
             if repository is None or not may_get:
@@ -209,7 +212,8 @@ class Dashboard:
         """Return the repository of the address; one that may not be seen is answered as one that is not."""
         key = _key(request)
         found = self._source.get(key)
-        if not await viewer.may_get(key) or found is None:
+        may_be = len(str(key)) <= LONGEST_KEY
+        if not may_be or not await viewer.may_get(key, exists=found is not None) or found is None:
             raise RefusedRequestError(404, f"GitRepository {key} does not exist, or you may not read it.")
         return found
 

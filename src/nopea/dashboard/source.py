@@ -78,8 +78,8 @@ class Viewer(Protocol):
         """Return the namespaces whose GitRepositories they may list. Raises DashboardError."""
         ...
 
-    async def may_get(self, key: RepoKey) -> bool:
-        """Return whether they may read this GitRepository. Raises DashboardError."""
+    async def may_get(self, key: RepoKey, *, exists: bool) -> bool:
+        """Return whether they may read this GitRepository, if it exists. Raises DashboardError."""
         ...
 
     async def may_list_inventories(self, namespace: str) -> bool:

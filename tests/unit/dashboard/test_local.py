@@ -18,7 +18,7 @@ async def test_token_lets_in_one_browser_once() -> None:
         assert (first.status, first.headers["Location"]) == (303, "/")
         cookie = first.headers["Set-Cookie"]
         assert "HttpOnly" in cookie
-        assert "SameSite=Strict" in cookie
+        assert "SameSite=Lax" in cookie
         assert "token" not in first.text
         assert (await visitor.get(path)).status == 403
         pair = cookie.partition(";")[0]

@@ -44,12 +44,17 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteMessage:
-    """A page that says one thing; with `login`, it asks for a token."""
+    """A page that says one thing; with `login`, it asks for a token, and continues with the page `next_page`.
+
+    With `again`, it offers to load itself again.
+    """
 
     title: str
     text: str
     hint: str = ""
     login: bool = False
+    next_page: str = "/"
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
