@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, StorageState, async_playwright, expect
+from playwright.async_api import ConsoleMessage, Page, Route, StorageState, async_playwright, expect
 from tests.e2e.process import Nopea
 from tests.e2e.ui import Ui, running_ui
 from tests.e2e.waiting import eventually
@@ -54,6 +54,11 @@ def running(cluster: Cluster, nopea: object) -> Iterator[Opened]:
 async def opened(running: Opened) -> AsyncIterator[Page]:
     """A page of a new Chromium at the overview; an error or a warning in its console fails the test."""
     errors: list[str] = []
+
+    def note(said: ConsoleMessage) -> None:
+        if "503" not in said.text:  # which a test has sent
+            errors.append(f"{said.type}: {said.text}")
+
     async with async_playwright() as driver:
         chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
         context = await chromium.new_context(
@@ -62,7 +67,7 @@ async def opened(running: Opened) -> AsyncIterator[Page]:
         page = await context.new_page()
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: errors.append(f"{said.type}: {said.text}"))
+        page.on("console", note)
         await page.goto(running.ui.base if running.cookies else running.ui.address)
         await page.wait_for_selector("#live.good")
         assert "token" not in page.url
@@ -185,6 +190,36 @@ async def test_nothing_is_wider_than_a_phone(opened: Page, repo: Repo) -> None:
     await opened.set_viewport_size({"width": 1280, "height": 900})
 
 
+async def test_refused_stream_is_opened_again(opened: Page, repo: Repo) -> None:
+    """A browser gives up on it; the page tries again, and gets what has changed meanwhile."""
+    refusals = 0
+
+    async def refuse(route: Route) -> None:
+        nonlocal refusals
+        refusals += 1
+        await (route.fulfill(status=503, body="") if refusals < 3 else route.continue_())
+
+    await opened.route("**/live?*", refuse)
+    await opened.goto(f"http://{_home(opened)}/?q={repo.site.namespace}")
+    await expect(opened.locator("#live")).to_have_text("not live; trying again")
+    _drift(repo, "red")
+    await opened.wait_for_selector("#live.good")
+    await expect(opened.locator(_row(repo))).to_contain_text("drifted")
+    assert refusals == 3
+    await opened.unroute_all()
+
+
+async def test_silent_stream_is_opened_again(opened: Page, repo: Repo) -> None:
+    """After a sleep, a connection may be gone without a sign; the clock of the page is virtual."""
+    await opened.clock.install()
+    await _go(opened, f"/?q={repo.site.namespace}")
+    async with opened.expect_request("**/live?*"):
+        await opened.clock.fast_forward(90_000)
+    await opened.wait_for_selector("#live.good")
+    _drift(repo, "red")
+    await expect(opened.locator(_row(repo))).to_contain_text("drifted")
+
+
 @pytest.mark.skipif(not AXE, reason="NOPEA_AXE does not name a copy of axe-core's axe.min.js")
 async def test_axe_finds_no_barrier(opened: Page, repo: Repo) -> None:
     """On every page, light and dark. It runs in a context of its own, which allows its script."""
@@ -240,12 +275,14 @@ async def test_login_to_the_dashboard_of_the_controller(
     async with async_playwright() as driver:
         chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
         page = await chromium.new_page()
-        await page.goto(f"http://localhost:{controller.dashboard_port}/")
+        wanted = f"http://localhost:{controller.dashboard_port}/?q={namespace}#rows"
+        await page.goto(wanted)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(f"{said.type}: {said.text}"))
         await page.get_by_label("Bearer token").fill(token)
         await page.get_by_role("button", name="Log in").click()
         await page.wait_for_selector("#live.good")
+        assert page.url == wanted, "the page that was asked for, with its anchor"
         await expect(page.locator(_row(repo))).to_contain_text("fine")
         _drift(repo, "red")
         await expect(page.locator(_row(repo))).to_contain_text("drifted")

@@ -1,8 +1,13 @@
 // Keeps a page current: server-sent events replace what changed, and times are shown as ages.
 "use strict";
 (() => {
+  const SILENT = 60000; // the server sends something every 15 seconds
+  const WAITS = [2000, 60000];
   let source = null;
   let at = "";
+  let heard = 0;
+  let wait = WAITS[0];
+  let waiting = 0;
 
   const age = (seconds) => {
     for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "m"]]) {
@@ -75,23 +80,53 @@
     fresh.classList.add("fresh");
   };
 
-  const connect = () => {
-    if (source) source.close();
+  const disconnect = () => {
+    clearTimeout(waiting);
+    waiting = 0;
+    source?.close();
     source = null;
+  };
+
+  // A browser does not open a stream again that was refused. Whoever may not see the page any more, loads it again.
+  const tryLater = () => {
+    disconnect();
+    say("not live; trying again", "warning");
+    waiting = setTimeout(async () => {
+      const answer = await fetch(location.pathname, { method: "HEAD", cache: "no-store" }).catch(() => null);
+      if (!waiting) return;
+      if (answer?.ok) connect();
+      else if (answer && answer.status < 500) location.reload();
+      else tryLater();
+    }, wait);
+    wait = Math.min(2 * wait, WAITS[1]);
+  };
+
+  const connect = () => {
+    disconnect();
     const page = document.querySelector("[data-live]");
     if (!page) return;
     at = page.dataset.at || at;
     if (document.hidden) return;
     const address = new URL(page.dataset.live, location.href);
     address.searchParams.set("at", at);
-    source = new EventSource(address);
-    const on = (name, act) => source.addEventListener(name, (event) => {
+    const opened = source = new EventSource(address);
+    heard = Date.now();
+    const on = (name, act) => opened.addEventListener(name, (event) => {
+      if (opened !== source) return;
+      heard = Date.now();
       if (event.lastEventId) page.dataset.at = at = event.lastEventId;
       act(event.data);
     });
-    source.onopen = () => say("live", "good");
-    source.onerror = () => say(source && source.readyState === EventSource.CLOSED
-      ? "not live; reload the page" : "reconnecting…", "warning");
+    opened.onopen = () => {
+      heard = Date.now();
+      wait = WAITS[0];
+      say("live", "good");
+    };
+    opened.onerror = () => {
+      if (opened !== source) return;
+      if (opened.readyState === EventSource.CLOSED) tryLater();
+      else say("reconnecting…", "warning");
+    };
     on("row", (html) => putRow(elementOf(html)));
     on("gone", (id) => document.getElementById(id)?.remove());
     on("section", (html) => {
@@ -99,12 +134,12 @@
       put(fresh, (old) => old?.replaceWith(fresh));
     });
     on("title", (text) => { document.title = text; });
-    on("at", () => {});
+    on("alive", () => {});
     on("reload", () => location.reload());
   };
 
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) source?.close(); else connect();
+    if (document.hidden) disconnect(); else connect();
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     showAges(document);
@@ -128,7 +163,12 @@
       search.select();
     }
   });
-  setInterval(() => showAges(document), 10000);
+  window.addEventListener("online", connect);
+  for (const next of document.querySelectorAll("input[name=next]")) next.value += location.hash;
+  setInterval(() => {
+    showAges(document);
+    if (source && Date.now() - heard > SILENT) connect(); // after a sleep, or when a proxy has forgotten it
+  }, 10000);
   showAges(document);
   connect();
 })();
