@@ -12,9 +12,10 @@ import aiohttp
 from aiohttp import web
 from tests.fakes.dashboard import KnownSource, KnownWorkbench, admit_all
 
+from nopea.dashboard.desk import Admit
 from nopea.dashboard.guard import LOOPBACK, guard
 from nopea.dashboard.live import Streams
-from nopea.dashboard.routes import Admit, Dashboard
+from nopea.dashboard.routes import Dashboard
 from nopea.web.connections import PROBES
 from nopea.web.server import ServedPort, listening
 

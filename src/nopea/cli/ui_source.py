@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 
+from nopea import tasks
 from nopea.cli.cluster import CommandError, without_retry
 from nopea.cli.heartbeat import Liveness, liveness
 from nopea.cli.inspection import Looks, inspect_repository
@@ -18,7 +19,7 @@ from nopea.core.objects import RepoKey
 from nopea.core.plan.object_diff import ObjectDiff
 from nopea.core.problem import SyncError, TransientError
 from nopea.core.show.yaml_diff import yaml_lines
-from nopea.dashboard.pages.difference import ComparedObject, Difference
+from nopea.dashboard.pages.difference import MOST_OBJECTS, ComparedObject, Difference, is_worth_showing
 from nopea.dashboard.source import AppliedObjects, ControllerState, DashboardError, Reported, Viewer
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
@@ -32,6 +33,9 @@ LIVENESS_SECONDS = 5.0
 """How long the answer whether a controller runs is used again."""
 
 LIVENESS_WAIT_SECONDS = 2.0
+STEPS_OF_ONE = 100
+"""What it takes to write an object as YAML, for `tasks.off_loop`."""
+
 READ_SECONDS = 4.0
 """The longest that a page waits for objects or Events; it says what is missing then."""
 
@@ -137,10 +141,11 @@ class UserWorkbench:
             inspected = await inspect_repository(self._client, key.namespace, key.name, looks=Looks())
         except (CommandError, SyncError, ApiError) as error:
             raise told(error, key) from error
-        shown = {each.step.problem for each in inspected.inspection.objects}
+        found = inspected.inspection.objects
+        shown = {each.step.problem for each in found}
         return Difference(
             commit=inspected.commit,
-            objects=tuple(map(_compared, inspected.inspection.objects)),
+            objects=await tasks.off_loop(_compared, found, size=len(found) * STEPS_OF_ONE),
             problems=tuple(each for each in inspected.inspection.problems if each not in shown),
         )
 
@@ -182,7 +187,16 @@ def told(error: CommandError | SyncError | ApiError, key: RepoKey) -> DashboardE
             return DashboardError(f"{problem.code}: {problem.message}", without_retry(problem.hint))
 
 
-def _compared(diff: ObjectDiff) -> ComparedObject:
+def _compared(diffs: Sequence[ObjectDiff]) -> tuple[ComparedObject, ...]:
+    """Return the objects, with the lines of those that a page shows."""
+    shown = [each for each in diffs if is_worth_showing(each)][:MOST_OBJECTS]
+    has_lines = {each.step.key for each in shown if each.change is not None}
+    return tuple(
+        _with_lines(each) if each.step.key in has_lines else ComparedObject(diff=each) for each in diffs
+    )
+
+
+def _with_lines(diff: ObjectDiff) -> ComparedObject:
     change = diff.change
     if change is None:
         return ComparedObject(diff=diff)

@@ -7,28 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
+from nopea import tasks
 from nopea.core.api.repository import Repository
 from nopea.core.objects import RepoKey
-from nopea.dashboard.board import Board, Told
+from nopea.dashboard.desk import Admit, Desk, key_of
 from nopea.dashboard.files import static
 from nopea.dashboard.forms import form_of
 from nopea.dashboard.guard import RefusedRequestError
 from nopea.dashboard.live import Streams
 from nopea.dashboard.looks import OverviewLook, SectionMemory, Sections, overview_looks, section_looks
 from nopea.dashboard.pages.difference import ShownDifference, shown
-from nopea.dashboard.pages.overview import Filter, Level, Row, overview
+from nopea.dashboard.pages.overview import Filter, Level, overview
 from nopea.dashboard.pages.render import (
     SECTIONS,
     Failure,
     Notice,
     RepositoryPage,
-    SiteInfo,
     overview_page,
     repository_page,
     repository_sections,
@@ -49,13 +48,6 @@ COMPARE_SECONDS: Final = 170.0
 ACT_SECONDS: Final = 30.0
 MOST_COMPARISONS: Final = 2
 LONGEST_OBJECT: Final = 1_024
-LONGEST_KEY: Final = 320
-"""Kubernetes has no longer names, so nobody is asked about them."""
-
-_LEVELS: Final = {True: Level.NOTE, False: Level.BAD, None: Level.NOTE}
-
-Admit = Callable[[web.Request], Awaitable[Viewer]]
-"""Returns who asks. Raises RefusedRequestError and web.HTTPException."""
 
 
 class Dashboard:
@@ -70,10 +62,9 @@ class Dashboard:
         streams: Streams | None = None,
     ) -> None:
         self._source = source
-        self._admit = admit
+        self._desk = Desk(source, admit, read_only=workbench is None)
         self._workbench = workbench
         self._streams = streams or Streams()
-        self._board = Board()
         self._comparing = asyncio.Semaphore(MOST_COMPARISONS)
 
     def close(self) -> None:
@@ -99,22 +90,22 @@ class Dashboard:
         return found
 
     async def _overview(self, request: web.Request) -> web.Response:
-        viewer = await self._admit(request)
+        viewer = await self._desk.admit(request)
         chosen = _filter_of(request)
-        await self._look()
-        at, site = self._board.at, self._site(viewer)
-        view = overview(await self._visible(viewer), chosen)
+        await self._desk.look()
+        at, site = self._desk.board.at, self._desk.site(viewer)
+        view = overview(await self._desk.visible(viewer), chosen)
         return page(overview_page(site, view, at=at))
 
     async def _overview_live(self, request: web.Request) -> web.StreamResponse:
-        await self._admit(request)  # each look asks again: a token may have ended
+        await self._desk.admit(request)  # each look asks again: a token may have ended
         chosen = _filter_of(request)
 
         async def look(number: int) -> OverviewLook:
-            viewer = await self._admit(request)
-            await self._look()
-            reached, site = self._board.number, self._site(viewer)
-            rows, gone = self._board.rows(), self._board.gone_since(number)
+            viewer = await self._desk.admit(request)
+            await self._desk.look()
+            reached, site = self._desk.board.number, self._desk.site(viewer)
+            rows, gone = self._desk.board.rows(), self._desk.board.gone_since(number)
             seen = await viewer.visible({row.namespace for row in rows} | {key.namespace for key in gone})
             return OverviewLook(
                 rows=[row for row in rows if row.namespace in seen],
@@ -124,50 +115,51 @@ class Dashboard:
                 site=site,
             )
 
-        looks = overview_looks(self._board, chosen, _at(request), look)
+        looks = overview_looks(self._desk.board, chosen, _at(request), look)
         return await self._streams.serve(request, looks)
 
     async def _details(self, request: web.Request) -> web.Response:
-        viewer = await self._admit(request)
-        repository = await self._repository(request, viewer)
+        viewer = await self._desk.admit(request)
+        repository = await self._desk.repository(request, viewer)
         name = request.match_info.get("page", "details")
         is_asked = name == "diff" and request.query.get("compare") == "1"
         made = await self._page(repository, viewer, name, compare=is_asked)
-        return page(repository_page(self._site(viewer), made))
+        rows = made.difference.rows if made.difference is not None else 0
+        return page(await tasks.off_loop(repository_page, self._desk.site(viewer), made, size=rows))
 
     async def _repository_live(self, request: web.Request) -> web.StreamResponse:
-        key = _key(request)
-        await self._repository(request, await self._admit(request))
+        key = key_of(request)
+        await self._desk.repository(request, await self._desk.admit(request))
         name = request.query.get("page", "details")
         if name not in SECTIONS:
             raise RefusedRequestError(404, "There is no such page.")
         memory = SectionMemory()
 
         async def sections() -> Sections | None:
-            viewer = await self._admit(request)
+            viewer = await self._desk.admit(request)
             may_get = await viewer.may_get(key, exists=self._source.get(key) is not None)
-            await self._look()
-            at, repository = self._board.at, self._source.get(key)
+            await self._desk.look()
+            at, repository = self._desk.board.at, self._source.get(key)
             if repository is None or not may_get:
                 return None
-            version = f"{repository.uid} {repository.resource_version} {self._board.told_number}"
+            version = f"{repository.uid} {repository.resource_version} {self._desk.board.told_number}"
 
             async def make() -> tuple[dict[str, str], bool]:
                 made = await self._page(repository, viewer, name)
-                return repository_sections(self._site(viewer), made), made.again
+                return repository_sections(self._desk.site(viewer), made), made.again
 
             return Sections(parts=await memory.get(version, make), at=at)
 
         is_whole = request.query.get("again") != "1"
-        looks = section_looks(self._board, key, _at(request), sections, is_whole=is_whole)
+        looks = section_looks(self._desk.board, key, _at(request), sections, is_whole=is_whole)
         return await self._streams.serve(request, looks)
 
     async def _act(self, request: web.Request) -> web.Response:
-        viewer = await self._admit(request)
+        viewer = await self._desk.admit(request)
         form = await form_of(request)
         if not viewer.csrf or not _same(form.get("csrf", ""), viewer.csrf):
             raise RefusedRequestError(403, "The page is too old.", "Load it again, and try again.")
-        repository = await self._repository(request, viewer)
+        repository = await self._desk.repository(request, viewer)
         object_ = form.get("object", "")[:LONGEST_OBJECT]
         action = request.match_info["action"]
         assert self._workbench is not None  # noqa: S101 - else there is no such route
@@ -180,42 +172,23 @@ class Dashboard:
         except TimeoutError:
             notice = Notice(text="The API server has not answered in time. Try again.", level=Level.BAD)
         made = await self._page(repository, viewer, "details", notice=notice)
-        return page(repository_page(self._site(viewer), made))
+        return page(repository_page(self._desk.site(viewer), made))
 
     async def _json_all(self, request: web.Request) -> web.Response:
-        viewer = await self._admit(request)
-        await self._look()
-        view = overview(await self._visible(viewer), _filter_of(request))
+        viewer = await self._desk.admit(request)
+        await self._desk.look()
+        view = overview(await self._desk.visible(viewer), _filter_of(request))
         return _json({"total": view.total, "needSomebody": view.needy, "repositories": view.rows})
 
     async def _json_one(self, request: web.Request) -> web.Response:
-        viewer = await self._admit(request)
-        repository = await self._repository(request, viewer)
+        viewer = await self._desk.admit(request)
+        repository = await self._desk.repository(request, viewer)
         applied = await self._source.applied(repository, viewer)
         return _json(details_of(repository, applied.objects, incomplete=applied.incomplete))
 
     async def _json_timeline(self, request: web.Request) -> web.Response:
-        repository = await self._repository(request, await self._admit(request))
+        repository = await self._desk.repository(request, await self._desk.admit(request))
         return _json(await self._history(repository))
-
-    async def _look(self) -> None:
-        """Number what has changed."""
-        told = Told(await self._source.controller(), self._source.why_old())
-        self._board.look(self._source.repositories(), told)
-
-    async def _visible(self, viewer: Viewer) -> list[Row]:
-        rows = self._board.rows()
-        seen = await viewer.visible({row.namespace for row in rows})
-        return [row for row in rows if row.namespace in seen]
-
-    async def _repository(self, request: web.Request, viewer: Viewer) -> Repository:
-        """Return the repository of the address; one that may not be seen is answered as one that is not."""
-        key = _key(request)
-        found = self._source.get(key)
-        may_be = len(str(key)) <= LONGEST_KEY
-        if not may_be or not await viewer.may_get(key, exists=found is not None) or found is None:
-            raise RefusedRequestError(404, f"GitRepository {key} does not exist, or you may not read it.")
-        return found
 
     async def _page(
         self,
@@ -226,8 +199,8 @@ class Dashboard:
         compare: bool = False,
         notice: Notice | None = None,
     ) -> RepositoryPage:
-        await self._look()
-        at = self._board.at
+        await self._desk.look()
+        at = self._desk.board.at
         repository = self._source.get(repository.key) or repository  # as of that number
         applied = NOTHING_APPLIED
         if name == "details":
@@ -258,25 +231,13 @@ class Dashboard:
             return None, None
         try:
             async with asyncio.timeout(COMPARE_SECONDS), self._comparing:
-                return shown(await self._workbench.compare(key)), None
+                difference = await self._workbench.compare(key)
+                return await tasks.off_loop(shown, difference, size=difference.lines), None
         except DashboardError as error:
             return None, Failure(message=error.message, hint=error.hint)
         except TimeoutError:
             hint = f"`nopea diff {key.arguments}` has no such limit."
             return None, Failure(message="The comparison took too long.", hint=hint)
-
-    def _site(self, viewer: Viewer) -> SiteInfo:
-        controller = self._board.told.controller
-        return SiteInfo(
-            cluster=self._source.cluster,
-            viewer=viewer.name,
-            logout=viewer.logout,
-            controller=controller.message,
-            controller_level=_LEVELS[controller.running],
-            old=self._board.told.old,
-            csrf=viewer.csrf,
-            read_only=self._workbench is None,
-        )
 
 
 def page(html: str) -> web.Response:
@@ -286,10 +247,6 @@ def page(html: str) -> web.Response:
 
 def _json(value: Any) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), content_type="application/json")
-
-
-def _key(request: web.Request) -> RepoKey:
-    return RepoKey(request.match_info["namespace"], request.match_info["name"])
 
 
 def _filter_of(request: web.Request) -> Filter:

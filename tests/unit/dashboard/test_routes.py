@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
+from typing import Any, ClassVar
 
 import pytest
 from aiohttp import web
 from tests.fakes.dashboard import CSRF, KnownSource, KnownViewer, KnownWorkbench, drifted, failing, fine
 from tests.fakes.dashboard_server import dashboard
 
-from nopea.core.objects import RepoKey
+from nopea.core.objects import ObjectKey, RepoKey
+from nopea.core.plan.model import Action, Reason, Step
+from nopea.core.plan.object_diff import ObjectDiff
+from nopea.core.plan.outcome import Change
+from nopea.dashboard.pages.difference import ComparedObject, Difference
 from nopea.dashboard.source import ACTIONS, DashboardError, Viewer
 
 WEB = RepoKey("shop", "web")
@@ -35,22 +41,6 @@ async def test_pages_of_a_repository_have_addresses() -> None:
             assert "<title>shop/web: drifted</title>" in page.text
         assert 'id="drift_apps/Deployment_shop/web"' in (await visitor.get("/r/shop/web")).text
         assert "Nothing differs." in (await visitor.get("/r/shop/web/diff?compare=1")).text
-
-
-async def test_what_may_not_be_seen_is_answered_as_what_does_not_exist() -> None:
-    """So that names of other namespaces cannot be guessed."""
-    async with dashboard(_source(), admit=_shop_only) as visitor:
-        hidden = await visitor.get("/r/other/secret")
-        missing = await visitor.get("/r/other/missing")
-        assert hidden.status == missing.status == 404
-        assert hidden.text.replace("secret", "missing") == missing.text
-        for path in (
-            "/r/other/secret/live?at=x",
-            "/r/other/secret/timeline",
-            "/api/v1/repositories/other/secret",
-        ):
-            assert (await visitor.get(path)).status == 404
-        assert "secret" not in (await visitor.get("/api/v1/repositories?q=secret")).text
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -96,6 +86,33 @@ async def test_failure_of_an_action_or_a_comparison_is_said() -> None:
         assert "You may not patch it. Ask &lt;somebody&gt;." in page.text
         page = await visitor.get("/r/shop/web/diff?compare=1")
         assert "Ask &lt;somebody&gt;." in page.text
+
+
+class _NotesThreads(list[str]):
+    """Lines that note in which threads they are read."""
+
+    threads: ClassVar[set[int]] = set()
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return what a list returns."""
+        self.threads.add(threading.get_ident())
+        return super().__getitem__(key)
+
+
+async def test_long_texts_are_compared_beside_the_event_loop() -> None:
+    """Meanwhile every other page is answered."""
+    key = ObjectKey("", "ConfigMap", "shop", "web")
+    step = Step(key=key, action=Action.APPLY, reason=Reason.GIT_CHANGE)
+    diff = ObjectDiff(step=step, change=Change(before={}, after={"a": 1}))
+    lines = _NotesThreads(f"line {number}" for number in range(2_000))
+    compared = ComparedObject(diff=diff, before=lines, after=_NotesThreads(reversed(lines)))
+    _NotesThreads.threads.clear()
+    bench = KnownWorkbench(difference=Difference(commit="c", objects=(compared,), problems=()))
+    async with dashboard(_source(), workbench=bench) as visitor:
+        page = await visitor.get("/r/shop/web/diff?compare=1")
+        assert "line 1999" in page.text
+    assert _NotesThreads.threads
+    assert threading.get_ident() not in _NotesThreads.threads
 
 
 async def test_json_has_the_same_as_the_pages() -> None:

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
 from typing import Any, Final
 
 import yaml
 
+from nopea.core.drift.lines import changes
 from nopea.core.show.yaml_text import Dumper, in_reading_order
 
 CONTEXT: Final = 3
 """Unchanged lines around a change."""
 
-MOST_COMPARED: Final = 10_000
-"""The most lines that are compared: the time grows with their square."""
+MOST_PRINTED: Final = 10_000
+"""The most lines of one change that are printed."""
 
-_EXACT: Final = 2_000
 _KEY: Final = re.compile(r'( *)((?:- )*)(?:"([^"]+)"|([^\s"\'#&*!|>%@`-][^:]*)):(?: |$)')
 
 
@@ -51,36 +50,23 @@ def unified(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 def _hunks(old: list[str], new: list[str]) -> Iterator[str]:
     if old == new:
         return
-    start = _common(old, new)
-    end = _common(old[start:][::-1], new[start:][::-1])
-    first, last = max(0, start - CONTEXT), max(0, end - CONTEXT)
-    parts = old[first : len(old) - last], new[first : len(new) - last]
-    longest = max(map(len, parts))
-    if longest > MOST_COMPARED:
-        yield f"@@ {len(old) - start - end} lines become {len(new) - start - end} lines @@"
-        return
-    matcher = SequenceMatcher(None, *parts, autojunk=longest > _EXACT)
-    for group in matcher.get_grouped_opcodes(CONTEXT):
+    for group in changes(old, new, context=CONTEXT):
         (_, old_start, _, new_start, _), (_, _, old_end, _, new_end) = group[0], group[-1]
         changed = next(code for code in group if code[0] != "equal")
+        removed, added = changed[2] - changed[1], changed[4] - changed[3]
+        if max(removed, added) > MOST_PRINTED:
+            yield f"@@ {removed} lines become {added} lines @@"
+            continue
         is_added = changed[4] > changed[3]
-        path = _path_of(new, first + changed[3]) if is_added else _path_of(old, first + changed[1])
-        spans = _span(first + old_start, old_end - old_start), _span(first + new_start, new_end - new_start)
+        path = _path_of(new, changed[3]) if is_added else _path_of(old, changed[1])
+        spans = _span(old_start, old_end - old_start), _span(new_start, new_end - new_start)
         yield f"@@ -{spans[0]} +{spans[1]} @@{f' {path}' if path else ''}"
         for kind, i, j, k, m in group:
             if kind == "equal":
-                yield from (f" {line}" for line in parts[0][i:j])
+                yield from (f" {line}" for line in old[i:j])
             else:
-                yield from (f"-{line}" for line in parts[0][i:j])
-                yield from (f"+{line}" for line in parts[1][k:m])
-
-
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many lines at the start are the same."""
-    for number, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return number
-    return min(len(one), len(other))
+                yield from (f"-{line}" for line in old[i:j])
+                yield from (f"+{line}" for line in new[k:m])
 
 
 def _span(start: int, length: int) -> str:

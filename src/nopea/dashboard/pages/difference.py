@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from nopea.core.api.times import format_time
 from nopea.core.drift.find import who
+from nopea.core.drift.lines import MOST_STEPS, changes
 from nopea.core.drift.three_way import Side
 from nopea.core.plan.model import Action, Reason
 from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
@@ -20,6 +20,10 @@ MOST_LINES = 400
 
 MOST_OBJECTS = 200
 MOST_FIELDS = 50
+LONGEST_LINE = 1_000
+PAGE_STEPS = 40_000_000
+"""The comparisons of lines for all objects of a page: they take a few seconds."""
+
 _COMPARED = 5_000
 _CONTEXT = 3
 _LEVELS = {
@@ -47,6 +51,11 @@ class Difference:
     commit: str
     objects: tuple[ComparedObject, ...]
     problems: tuple[Problem, ...]
+
+    @property
+    def lines(self) -> int:
+        """How many lines there are to compare."""
+        return sum(len(each.before) + len(each.after) for each in self.objects)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,53 +115,67 @@ class ShownDifference:
     hidden_objects: int
     problems: tuple[Problem, ...]
 
+    @property
+    def rows(self) -> int:
+        """How many lines and fields the page has."""
+        return sum(len(each.lines) + len(each.fields) for each in self.objects)
+
 
 def shown(difference: Difference) -> ShownDifference:
     """Return what is shown of a comparison: the objects of which there is something to say."""
-    differing = [each for each in difference.objects if _is_worth_showing(each.diff)]
+    differing = [each for each in difference.objects if is_worth_showing(each.diff)]
+    steps = PAGE_STEPS // max(min(len(differing), MOST_OBJECTS), 1)
     return ShownDifference(
         commit=difference.commit[:12],
-        objects=tuple(map(_object, differing[:MOST_OBJECTS])),
+        objects=tuple(_object(each, steps) for each in differing[:MOST_OBJECTS]),
         hidden_objects=max(len(differing) - MOST_OBJECTS, 0),
         problems=difference.problems,
     )
 
 
-def side_by_side(before: Sequence[str], after: Sequence[str]) -> list[LinePair]:
-    """Return both texts line by line, with a few lines around each change."""
+def side_by_side(before: Sequence[str], after: Sequence[str], *, steps: int = MOST_STEPS) -> list[LinePair]:
+    """Return both texts line by line, with a few lines around each change; `steps` bounds the time."""
     if before == after:
         return []
     if len(before) + len(after) > _COMPARED:
         return [
             LinePair(left=f"({len(before)} lines)", right=f"({len(after)} lines: too many to compare here)")
         ]
-    return list(_pairs(before, after))
+    return list(_pairs(before, after, steps))
 
 
-def _pairs(before: Sequence[str], after: Sequence[str]) -> Iterator[LinePair]:
-    matcher = SequenceMatcher(None, before, after, autojunk=len(before) > 1_000)
-    for number, group in enumerate(matcher.get_grouped_opcodes(_CONTEXT)):
+def _pairs(before: Sequence[str], after: Sequence[str], steps: int) -> Iterator[LinePair]:
+    for number, group in enumerate(changes(before, after, context=_CONTEXT, steps=steps)):
         if number or group[0][1]:
             yield LinePair(left=None, right=None)
         for kind, i, j, k, m in group:
             if kind == "equal":
-                for line in before[i:j]:
+                for line in map(_short, before[i:j]):
                     yield LinePair(left=line, right=line, is_same=True)
                 continue
             for offset in range(max(j - i, m - k)):
                 yield LinePair(
-                    left=before[i + offset] if i + offset < j else None,
-                    right=after[k + offset] if k + offset < m else None,
+                    left=_short(before[i + offset]) if i + offset < j else None,
+                    right=_short(after[k + offset]) if k + offset < m else None,
                 )
 
 
-def _is_worth_showing(diff: ObjectDiff) -> bool:
+def _short(line: str) -> str:
+    if len(line) <= LONGEST_LINE:
+        return line
+    return f"{line[:LONGEST_LINE]}… ({len(line) - LONGEST_LINE} more characters)"
+
+
+def is_worth_showing(diff: ObjectDiff) -> bool:
+    """Return whether there is something to say of an object."""
     return diff.differs or bool(diff.fields) or diff.would_change
 
 
-def _object(compared: ComparedObject) -> DifferingObject:
+def _object(compared: ComparedObject, steps: int) -> DifferingObject:
     diff, step = compared.diff, compared.diff.step
-    lines = side_by_side(compared.before, compared.after) if diff.change is not None else []
+    lines = []
+    if diff.change is not None:
+        lines = side_by_side(compared.before, compared.after, steps=min(steps, MOST_STEPS))
     action = step.action
     if action is Action.APPLY and not diff.would_change:
         action = Action.LEAVE

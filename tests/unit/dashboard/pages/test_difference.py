@@ -35,6 +35,14 @@ def test_what_is_far_from_a_change_is_a_gap() -> None:
     assert [pair.left for pair in pairs[1:]] == ["7", "8", "9", "10", "11", "12", "13"]
 
 
+def test_long_lines_are_cut() -> None:
+    """A page has no lines of a megabyte, such as a value in Base64."""
+    (pair,) = side_by_side(["x" * 1_000_000], ["y"])
+    assert pair.left is not None
+    assert len(pair.left) < 1_100
+    assert pair.left.endswith("… (999000 more characters)")
+
+
 def test_same_and_too_long_texts_are_not_compared() -> None:
     """The time grows with the square of the lines."""
     assert side_by_side(["a"], ["a"]) == []
