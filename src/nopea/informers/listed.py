@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from nopea.core.api import names
 from nopea.core.objects import ObjectKey
-from nopea.informers.object_cache import ObjectCache, Place, RulesOf, Watcher
+from nopea.core.secret import Secret
+from nopea.informers.object_cache import ObjectCache, Place, RulesOf, Watcher, no_key
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
 from nopea.kube.live import LiveObject
@@ -16,8 +17,10 @@ from nopea.kube.requests import Selection
 class ListedObjects(ObjectCache):
     """Bounded by one owner's objects, kept whole. A kind that may not be listed stays unknown."""
 
-    def __init__(self, client: KubeClient, *, owner: str, rules: RulesOf) -> None:
-        super().__init__(client, rules=rules)
+    def __init__(
+        self, client: KubeClient, *, owner: str, rules: RulesOf, hash_key: Callable[[], Secret] = no_key
+    ) -> None:
+        super().__init__(client, rules=rules, hash_key=hash_key)
         self._selection = Selection(labels=f"{names.REPOSITORY_LABEL}={owner}") if owner else None
         self._bodies: dict[ObjectKey, LiveObject] = {}
 

@@ -82,7 +82,8 @@ def _tell_nobody(key: ObjectKey, uid: str) -> None:
     del key, uid
 
 
-def _no_key() -> Secret:
+def no_key() -> Secret:
+    """Return that there is none: then no recorded hash is used."""
     return NO_KEY
 
 
@@ -100,7 +101,7 @@ class ObjectCache:
         *,
         rules: RulesOf = _no_rules,
         wake: Callable[[str], None] = _wake_nobody,
-        hash_key: Callable[[], Secret] = _no_key,
+        hash_key: Callable[[], Secret] = no_key,
         deleted: Callable[[ObjectKey, str], None] = _tell_nobody,
     ) -> None:
         self.hash_key = hash_key

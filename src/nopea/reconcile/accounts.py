@@ -17,14 +17,14 @@ from nopea.reconcile.request import ReconcileContext
 
 
 def client_for(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> KubeClient:
-    """Return a client that queues as this repository and acts as its service account.
+    """Return a client that queues as this repository, or as `context.flow`, and acts as its service account.
 
     Raises StalledError if nobody may write: what is in Git never acts as Nopea unless the process allows it.
     """
     key = repository.key
     if not may_apply(spec, context.policy):
         raise StalledError(*violations(key, spec, context.policy))
-    return context.client.on_behalf(str(key), of=service_account(context.policy, key, spec))
+    return context.client.on_behalf(context.flow or str(key), of=service_account(context.policy, key, spec))
 
 
 def watcher_of(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> Watcher | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
 from nopea.core.apply.body import body_to_apply
 from nopea.core.apply.strays import claim_defaults, is_stray
+from nopea.core.manifests.render import Desired
 from nopea.core.objects import (
     CUSTOM_RESOURCE_DEFINITION,
     NAMESPACE,
@@ -37,6 +38,9 @@ from nopea.reconcile.definitions import is_unserved
 SECONDS: Final = 120.0
 """After so long, the rest of a plan is not tried."""
 
+Refuse: TypeAlias = Callable[[Desired], Awaitable[Problem | None]]
+"""Says why an object may not be written, or None; raises ApiError."""
+
 _UNSUPPORTED: Final = "does not support dry run"
 _NO_ACCOUNT: Final = "error looking up service account"
 
@@ -56,15 +60,28 @@ class Checked:
 
 
 class DryRun:
-    """Tries the writes of one plan, with the caller's own rights."""
+    """Tries the writes of one plan, with the rights of its client."""
 
     def __init__(
-        self, client: KubeClient, steps: Iterable[Step], *, owner: str = "", seconds: float = SECONDS
+        self,
+        client: KubeClient,
+        steps: Iterable[Step],
+        *,
+        owner: str = "",
+        seconds: float = SECONDS,
+        is_writer: bool = False,
+        refuse: Refuse | None = None,
     ) -> None:
-        """`steps` are the whole plan; `owner` is the label of its GitRepository."""
+        """`steps` are the whole plan; `owner` is the label of its GitRepository.
+
+        `is_writer` says that the client is the one that a sync writes with: what it may not do is refused.
+        `refuse` says what a sync refuses whatever the rights are.
+        """
         self._client = client
         self._owner = owner
         self._seconds = seconds
+        self._is_writer = is_writer
+        self._refuse = refuse
         self._deadline: float | None = None
         writes = [step for step in steps if step.writes]
         self._namespaces = {step.key.name for step in writes if step.key.group_kind == NAMESPACE}
@@ -82,6 +99,8 @@ class DryRun:
             self._deadline = asyncio.get_running_loop().time() + self._seconds
         try:
             async with asyncio.timeout_at(self._deadline):
+                if self._refuse is not None and (problem := await self._refuse(desired)) is not None:
+                    return Checked(step=_rejected(step, problem))
                 applied = await self._client.dry_apply(desired.target, orjson.dumps(body))
         except TimeoutError:
             return Checked(step=step, unchecked=f"the API server took more than {self._seconds:.0f} s")
@@ -100,7 +119,7 @@ class DryRun:
         why = _corrected_first(step, error, body, live) or self._why_unknown(step.key, error, problem)
         if why:
             return Checked(step=step, unchecked=why)
-        return Checked(step=replace(step, action=Action.REFUSE, reason=Reason.REJECTED, problem=problem))
+        return Checked(step=_rejected(step, problem))
 
     def _why_unknown(self, key: ObjectKey, error: ApiError, problem: Problem) -> str:
         """Return why the error does not mean that a sync's write would fail; empty if it does."""
@@ -110,7 +129,7 @@ class DryRun:
             return "its kind is not served yet"
         if isinstance(error, InvalidError) and key.group_kind in self._defined:
             return "the definition of its kind changes with it"
-        if lacks_rights(error):
+        if lacks_rights(error) and not self._is_writer:
             return RIGHTS
         if _UNSUPPORTED in error.message:
             return "an admission webhook does not support dry runs"
@@ -126,6 +145,10 @@ class DryRun:
         if live is None or desired is None or live.owner != self._owner:
             return False
         return (desired.force or live.finish is not None) and step.key.group_kind not in PROTECTED_KINDS
+
+
+def _rejected(step: Step, problem: Problem) -> Step:
+    return replace(step, action=Action.REFUSE, reason=Reason.REJECTED, problem=problem)
 
 
 def _corrected_first(

@@ -1,28 +1,35 @@
 """A sync that stops before it acts: the same fetch, rendering, observation and plan, and then a comparison.
 
-For `nopea diff` and `nopea plan`. Reads only, with the caller's own rights, and keeps nothing.
+For `nopea diff` and `nopea plan`, with the caller's own rights, and for plans of pull requests, with those of
+a sync. Reads only, and keeps nothing.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.api.tenancy import AS_CALLER
+from nopea.core.api.tenancy import AS_CALLER, acts_as_controller
 from nopea.core.apply.ignore_rules import deployers_of
 from nopea.core.git.source import Remote
 from nopea.core.plan.inspection import Inspection
+from nopea.core.plan.model import Step
 from nopea.core.plan.object_diff import with_users
 from nopea.informers.listed import ListedObjects
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ForbiddenError, NotFoundError
 from nopea.kube.kinds import GIT_REPOSITORIES
+from nopea.reconcile.accounts import client_for
 from nopea.reconcile.comparison import Comparison, Tell, told_nobody
 from nopea.reconcile.dry_run import DryRun
 from nopea.reconcile.fetch import Fetcher, Snapshot
+from nopea.reconcile.own_kinds import OwnKinds
 from nopea.reconcile.request import ReconcileContext
 from nopea.reconcile.sync import ClusterSync
 from nopea.state.ownership import Ownership
@@ -31,12 +38,18 @@ from nopea.state.store import RepositoryState
 
 
 class Inspector:
-    """Inspects through one connection; every inspection reads the cluster again."""
+    """Inspects through one connection; every inspection reads the cluster again.
 
-    def __init__(self, client: KubeClient, fetcher: Fetcher) -> None:
+    `within` is the controller that inspects: then it sees what a sync of it would, and with the same rights.
+    """
+
+    def __init__(
+        self, client: KubeClient, fetcher: Fetcher, *, within: ReconcileContext | None = None
+    ) -> None:
         self._client = client
         self._fetcher = fetcher
-        self._discovery = Discovery(client)
+        self._within = within
+        self._discovery = Discovery(client) if within is None else within.discovery
 
     async def inspect(
         self,
@@ -54,8 +67,25 @@ class Inspector:
         With `server`, each write is tried on the API server; `tell` hears how far that is. A repository
         without a uid is none: nothing is its own, so that every object is looked at.
         """
-        repositories = await self._repositories(repository)
         owner = owner_label(repository.key) if repository.uid else ""
+        if self._within is None:
+            spec = msgspec.structs.replace(spec, service_account_name=None)
+        context = await self._context(repository, spec, owner)
+        client = client_for(context, repository, spec)
+        work = ClusterSync(context, repository, spec, state, remote, keeps_objects=True)
+        planned = await work.plan(snapshot)
+        dry_run = self._dry_run(client, planned.plan.steps, spec, owner) if server else None
+        comparison = Comparison(
+            client, work, state, planned, deployers=deployers_of(spec), dry_run=dry_run, tell=tell
+        )
+        objects = with_users(await comparison.run(), repository.status.drifts)
+        said = (one.step.problem for one in objects if one.step.problem is not None)
+        return Inspection(objects=objects, problems=tuple(dict.fromkeys((*planned.problems, *said))))
+
+    async def _context(self, repository: Repository, spec: GitRepositorySpec, owner: str) -> ReconcileContext:
+        """Return what a sync needs, with a memory of its own: nobody learns from an inspection."""
+        within = self._within
+        repositories = await self._repositories(repository) if within is None else within.repositories
         context = ReconcileContext(
             client=self._client,
             discovery=self._discovery,
@@ -65,16 +95,28 @@ class Inspector:
             ownership=Ownership(),
             policy=AS_CALLER,
         )
-        spec = msgspec.structs.replace(spec, service_account_name=None)
-        work = ClusterSync(context, repository, spec, state, remote, keeps_objects=True)
-        planned = await work.plan(snapshot)
-        dry_run = DryRun(self._client, planned.plan.steps, owner=owner) if server else None
-        comparison = Comparison(
-            self._client, work, state, planned, deployers=deployers_of(spec), dry_run=dry_run, tell=tell
+        if within is None:
+            return context
+        key = repository.key
+        context = replace(
+            context,
+            policy=within.policy,
+            namespace=within.namespace,
+            flow=f"{key.namespace}/plans of {key.name}",  # not in front of a sync
         )
-        objects = with_users(await comparison.run(), repository.status.drifts)
-        said = (one.step.problem for one in objects if one.step.problem is not None)
-        return Inspection(objects=objects, problems=tuple(dict.fromkeys((*planned.problems, *said))))
+        hash_key = within.object_cache.hash_key
+        client = client_for(context, repository, spec)
+        listed = ListedObjects(client, owner=owner, rules=repositories.rules, hash_key=hash_key)
+        return replace(context, object_cache=listed)
+
+    def _dry_run(
+        self, client: KubeClient, steps: Sequence[Step], spec: GitRepositorySpec, owner: str
+    ) -> DryRun:
+        if self._within is None:
+            return DryRun(client, steps, owner=owner)
+        is_controller = acts_as_controller(spec, self._within.policy)
+        refuse = OwnKinds(client).problem_of if is_controller else None
+        return DryRun(client, steps, owner=owner, is_writer=True, refuse=refuse)
 
     async def _repositories(self, repository: Repository) -> RepositoryStore:
         """Return who may own objects: all GitRepositories where they may be listed, else anybody."""

@@ -37,6 +37,8 @@ class ReconcileContext:
     namespace: str = ""
     """Nopea's own."""
     users: UserRecord = field(default_factory=nobody)
+    flow: str = ""
+    """Whose requests they queue as; empty for the repository's own, as a sync does."""
     wake: Callable[[str], None] = _wake_nobody
     """Wakes the worker of the repository that a label value names. A command has no workers."""
 

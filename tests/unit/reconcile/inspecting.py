@@ -32,3 +32,17 @@ async def inspect(place: Installation, *, server: bool = True) -> Inspection:
 def diff_of(inspection: Inspection, name: str) -> ObjectDiff:
     """Return what is said about a ConfigMap."""
     return next(diff for diff in inspection.objects if diff.step.key == key_of(name))
+
+
+async def inspect_within(place: Installation) -> Inspection:
+    """Inspect the newest commit as the controller does, with a copy of its memory."""
+    await place.settle()
+    repository = place.repository()
+    spec = repository.spec
+    assert isinstance(spec, GitRepositorySpec)
+    known = place.services.store.states[repository.key]
+    state = RepositoryState(uid=known.uid, status=known.status, applied=dict(known.applied), loaded=True)
+    fetcher = place.services.fetcher
+    snapshot = await fetcher.snapshot(spec, Remote(spec.url))
+    inspector = Inspector(place.services.client, fetcher, within=place.services)
+    return await inspector.inspect(repository, spec, state, Remote(spec.url), snapshot)

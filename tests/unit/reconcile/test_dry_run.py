@@ -10,10 +10,11 @@ import pytest
 from tests.fakes.cluster import FakeCluster
 from tests.unit.reconcile.test_observe import desired
 
+from nopea.core.manifests.render import Desired
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, ObservedObject, Reason, Step
 from nopea.core.plan.object_diff import RIGHTS
-from nopea.core.problem import Code
+from nopea.core.problem import Code, Problem
 from nopea.kube.errors import (
     ApiError,
     ApiFailure,
@@ -102,6 +103,32 @@ async def test_what_says_nothing_about_the_write_refuses_nothing(error: ApiError
 
     assert checked.step == step
     assert says in checked.unchecked
+
+
+async def test_what_the_account_of_a_sync_may_not_write_is_refused() -> None:
+    """The rights of a user say nothing about a sync; those of its own account do."""
+    cluster = FakeCluster()
+    cluster.fail_next("dry-run", CONFIG_MAPS, RIGHTS_MISSING)
+
+    checked = await DryRun(cluster.client, [], is_writer=True).check(_step(), None)
+
+    assert (checked.step.action, checked.step.reason) == (Action.REFUSE, Reason.REJECTED)
+    assert checked.step.problem is not None
+    assert checked.step.problem.code is Code.FORBIDDEN
+
+
+async def test_what_a_sync_refuses_by_itself_is_not_tried() -> None:
+    """The API server would allow it."""
+    cluster = FakeCluster()
+    problem = Problem(code=Code.FORBIDDEN, message="Git may not write it.", hint="Remove it.")
+
+    async def refuse(one: Desired) -> Problem | None:
+        return problem if one.key == WEB.key else None
+
+    checked = await DryRun(cluster.client, [], refuse=refuse).check(_step(), None)
+
+    assert (checked.step.action, checked.step.problem) == (Action.REFUSE, problem)
+    assert cluster.requests == []
 
 
 async def test_a_quota_is_no_lack_of_rights() -> None:

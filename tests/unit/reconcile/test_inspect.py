@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from tests.fakes.installation import config_map, installed
 from tests.fakes.object_store import CONFIG_MAPS
-from tests.unit.reconcile.inspecting import diff_of, inspect
+from tests.unit.reconcile.inspecting import diff_of, inspect, inspect_within
 
 from nopea.core.plan.model import Action, Reason
 from nopea.core.problem import Code, Problem
@@ -97,3 +99,25 @@ async def test_break_glass_shows_the_differences_that_it_keeps() -> None:
         (field,) = diff_of(inspection, "a").fields
         assert (field.git, field.live) == ("green", "blue")
         assert diff_of(inspection, "b").fields == ()
+
+
+async def test_the_controller_inspects_as_the_account_of_the_repository() -> None:
+    """With nobody else's rights, and without a change of what the process knows or of an object."""
+    async with installed(FILES, serviceAccountName="deployer") as place:
+        place.cluster.allowed.add("system:serviceaccount:shop:deployer")
+        await place.sync()
+        place.git.push({"a.yaml": config_map("a", colour="green")})
+        state = place.services.store.states[place.repository().key]
+        before = copy.deepcopy(state.applied)
+        place.cluster.requests.clear()
+
+        allowed = await inspect_within(place)
+        read = [request for request in place.cluster.requests if request.startswith("get ")]
+        place.cluster.allowed.clear()
+        forbidden = await inspect_within(place)
+
+        assert diff_of(allowed, "a").step.action is Action.APPLY
+        assert read == ["get configmaps/v1 shop/a"]  # what is as it was applied is in the list
+        assert {diff.step.action for diff in forbidden.objects} == {Action.REFUSE}
+        assert place.cluster.writes == []
+        assert state.applied == before
