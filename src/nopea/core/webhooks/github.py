@@ -86,7 +86,7 @@ class _Identified(msgspec.Struct, frozen=True):
     id: int
 
 
-class _Head(msgspec.Struct, frozen=True):
+class _HeadBranch(msgspec.Struct, frozen=True):
     ref: RefName
     sha: Oid
     repo: _Identified | None = None
@@ -98,7 +98,7 @@ class _Base(msgspec.Struct, frozen=True):
 
 
 class _Pull(msgspec.Struct, frozen=True):
-    head: _Head
+    head: _HeadBranch
     base: _Base
 
 
