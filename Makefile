@@ -119,7 +119,7 @@ bench: $(RENDERER) lab-binaries ## first sync of many repositories against bare 
 crds: $(STAMP) ## write deploy/base/crds from the code's model, and the copies in the chart and in the package
 	@$(BIN)/python deploy/generate.py
 
-docs: $(STAMP) ## build the documentation as a site in .site/, strictly
+docs: $(STAMP) ## build the documentation as a site in .site/, strictly, with the pages that docs/generate.py makes from the code
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict # with --quiet, it would not count warnings
 
 packages: $(STAMP) ## build what a release has in dist/: sdists, wheels, the chart, the krew plugin (BASE_URL, TAG)

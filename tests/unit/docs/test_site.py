@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from docs import generate
+
 ROOT = Path(__file__).parents[3]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 _LOADED = re.compile(r"""<(?:script|img|iframe)[^>]+src=["']?([^"' >]+)|<link[^>]+href=["']?([^"' >]+)""")
@@ -38,6 +40,19 @@ def test_every_page_is_built(site: Path) -> None:
     names = {path.with_name("index") if path.name == "README" else path for path in pages}
 
     assert names <= {path.relative_to(site).with_suffix("") for path in site.rglob("*.html")}
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_what_comes_from_the_code_is_built(site: Path, name: str) -> None:
+    """Each field, option and metric can be linked to; no Markdown is left over."""
+    built = (site / "reference" / name).with_suffix(".html").read_text(encoding="utf-8")
+    text = re.sub(r"<[^>]+>", "", built)
+
+    for anchor in re.findall(r"\{ #([^ ]+)", generate.page(name)):
+        assert f'id="{anchor}"' in built
+    assert built.count("<tr>") == len(re.findall(r"^\| (?!---)", generate.page(name), re.MULTILINE))
+    assert "{ #" not in text
+    assert "| ---" not in text
 
 
 def test_a_page_loads_nothing_from_elsewhere(site: Path) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def command(
     *, cluster: ClusterChoice, names: tuple[str, ...], everywhere: bool, with_needs: bool, output: str
 ) -> None:
-    """Print the GitRepositories of a namespace, or those with the given names, as manifests.
+    """Print the GitRepositories of a namespace as manifests; with NAME, only those that are named.
 
     They have what another cluster needs: no status, and nothing that belongs to this cluster. Secrets are not
     part of them: --secrets says which ones to copy.

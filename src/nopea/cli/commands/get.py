@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def command(
     *, cluster: ClusterChoice, names: tuple[str, ...], everywhere: bool, output: str, follow: bool
 ) -> None:
-    """List the GitRepositories of a namespace, or those with the given names.
+    """List the GitRepositories of a namespace; with NAME, only those that are named.
 
     --watch adds a line for each that changes.
 
