@@ -1,7 +1,6 @@
 """The catalogue of the log: every event that `nopea run` can write, with its level, message, facts and meaning.
 
-To add one, declare it here and write it with `log.write(log_events.NAME, fact=…)`; then copy its row into the table
-of docs/configuration.md, which a test compares with this module.
+To add one, declare it here and write it with `log.write(log_events.NAME, fact=…)`. docs/generate.py makes a page of them.
 """
 
 from __future__ import annotations

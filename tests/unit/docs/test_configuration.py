@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import logging
 import re
 import signal
 from collections.abc import Iterator
@@ -153,18 +152,6 @@ def routes() -> Iterator[str]:
 def test_endpoints_are_documented() -> None:
     """The table contains exactly the routes of the server."""
     assert sorted(quoted(row[0])[0] for row in rows("HTTP")) == sorted(routes())
-
-
-def log_row(event: Event[...]) -> list[str]:
-    """Return the row of an event in the table."""
-    level = logging.getLevelName(event.level).lower()
-    return [level, f"`{event.message}`", ", ".join(f"`{fact}`" for fact in event.facts), event.meaning]
-
-
-def test_the_table_of_the_log_is_the_catalogue() -> None:
-    """Each event has its level, message, facts and meaning, in the order of the catalogue."""
-    table = [[re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", cell) for cell in row] for row in rows("Log")]
-    assert table == [log_row(event) for event in EVENTS]
 
 
 def test_the_example_log_lines_have_existing_messages() -> None:

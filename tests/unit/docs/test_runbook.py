@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from docs import generate
 from nopea.metrics import catalogue
 
 ROOT = Path(__file__).parents[3]
@@ -53,7 +54,7 @@ def test_every_alert_has_its_section_in_the_order_of_the_rules() -> None:
 
 
 def test_the_log_messages_in_the_runbook_exist() -> None:
-    """The texts for which the runbook greps are in docs/configuration.md."""
-    log = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    """The texts for which the runbook greps are messages of the log."""
+    log = generate.page("log.md")
     for words in re.findall(r"grep '([a-z ]+)'", TEXT):
         assert words in log, words
