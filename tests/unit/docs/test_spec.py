@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nopea.core.api import names
-from nopea.core.api.crds import INVENTORY_COLUMNS, REPOSITORY_COLUMNS, git_repository_crd, inventory_crd
+from nopea.core.api.crds import INVENTORY_COLUMNS, REPOSITORY_COLUMNS, git_repository_crd
 from nopea.core.api.rules import RULES
 
 TEXT = (Path(__file__).parents[3] / "docs" / "spec.md").read_text(encoding="utf-8")
@@ -44,16 +44,6 @@ def named(chapter: str) -> list[str]:
 def test_every_field_of_the_spec_is_documented() -> None:
     """The table of the spec has exactly the CRD's fields, in its order."""
     assert named("Spec") == list(fields(git_repository_crd(), "spec"))
-
-
-def test_every_field_of_the_status_is_documented() -> None:
-    """The table of the status has exactly the CRD's fields, in its order."""
-    assert named("Status") == list(fields(git_repository_crd(), "status"))
-
-
-def test_every_field_of_inventory_is_documented() -> None:
-    """The table of Inventory has exactly the CRD's fields, in its order."""
-    assert named("Inventory") == list(fields(inventory_crd(), "spec"))
 
 
 def test_defaults_are_documented() -> None:

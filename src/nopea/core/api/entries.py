@@ -106,10 +106,24 @@ class FieldChange(Model, frozen=True, kw_only=True):
 
     path: Annotated[str, Meta(max_length=MAX_PATH, description="Path of the field, such as .spec.replicas.")]
     from_: (
-        Annotated[Value, Meta(description="The value in Git; absent if Git does not set the field.")] | None
+        Annotated[
+            Value,
+            Meta(
+                description="The value in Git; absent if Git does not set the field. Values of "
+                "Secrets are masked."
+            ),
+        ]
+        | None
     ) = msgspec.field(name="from", default=None)
     to: (
-        Annotated[Value, Meta(description="The value in the cluster; absent if the field is not set.")] | None
+        Annotated[
+            Value,
+            Meta(
+                description="The value in the cluster; absent if the field is not set. Values of "
+                "Secrets are masked."
+            ),
+        ]
+        | None
     ) = None
 
 
@@ -128,17 +142,31 @@ class DriftEntry(Model, frozen=True, kw_only=True):
     user: (
         Annotated[
             str,
-            Meta(max_length=MAX_USER, description="The user who changed the object, if users are recorded."),
+            Meta(
+                max_length=MAX_USER,
+                description="The user who changed the object, if users are recorded and this one is known.",
+            ),
         ]
         | None
     ) = None
     groups: Annotated[
         tuple[Annotated[str, Meta(max_length=MAX_GROUP)], ...],
-        Meta(max_length=MAX_GROUPS, description="Groups of the user; at most 5."),
+        Meta(
+            max_length=MAX_GROUPS, description="Groups of the user, without system:authenticated; at most 5."
+        ),
     ] = ()
     operation: Annotated[Word, Meta(description="Operation of the manager: Apply or Update.")] | None = None
-    since: Annotated[Time, Meta(description="Time of the change.")] | None = None
-    action: Annotated[Word, Meta(description="What Nopea does about the drift.")] | None = None
+    since: Annotated[Time, Meta(description="Time of the change; absent if it is not known.")] | None = None
+    action: (
+        Annotated[
+            Word,
+            Meta(
+                description="What Nopea did about it: `left:` and why, such as `left: policy`, or "
+                "`revert failed`."
+            ),
+        ]
+        | None
+    ) = None
 
     @property
     def is_deletion(self) -> bool:
@@ -167,7 +195,11 @@ class ChartEntry(Model, frozen=True, kw_only=True):
     version: Annotated[str, Meta(max_length=256, description="Its version.")] = ""
     digest: Annotated[
         str,
-        Meta(max_length=71, description="Its digest: of the manifest in a registry, otherwise of the file."),
+        Meta(
+            max_length=71,
+            description="Its digest: of the manifest in a registry, as `helm pull` prints it, "
+            "otherwise of the file.",
+        ),
     ]
 
 
@@ -184,7 +216,7 @@ class HistoryEntry(Model, frozen=True, kw_only=True):
     id: Annotated[str, Meta(max_length=26, description="ULID of the sync, as in logs and events.")]
     commit: Annotated[CommitId, Meta(description="The commit; empty if Git could not be read.")]
     trigger: Annotated[str, Meta(max_length=128, description="What triggered the sync, separated by commas.")]
-    outcome: Annotated[Word, Meta(description="Outcome of the sync.")]
+    outcome: Annotated[Word, Meta(description="Outcome of the sync: synced or failed.")]
     started: Annotated[Time, Meta(description="Time at which the sync started.")]
     duration: Annotated[Word, Meta(description="Duration of the sync.")]
     created: Annotated[Count, Meta(description="Number of objects created.")] = 0
@@ -212,7 +244,8 @@ class RevisionEntry(Model, frozen=True, kw_only=True):
         tuple[Line, ...],
         Meta(
             max_length=MAX_REVERTED,
-            description="The last changes in the cluster that were reverted: object, fields and manager.",
+            description="The last changes in the cluster that were reverted: object, fields without "
+            "values, manager.",
         ),
     ] = ()
 
@@ -221,5 +254,7 @@ class RepositoryHealth(Model, frozen=True, kw_only=True):
     """Health of the applied objects: the worst of them."""
 
     status: Annotated[Word, Meta(description="Healthy, Progressing, Recovering, Unhealthy or Unknown.")]
-    object: Annotated[ObjectReference, Meta(description="The worst object.")] | None = None
+    object: (
+        Annotated[ObjectReference, Meta(description="The worst object, if not all are healthy.")] | None
+    ) = None
     message: Annotated[Line, Meta(description="What is wrong with it.")] = ""

@@ -35,5 +35,11 @@ class InventorySpec(Model, frozen=True, kw_only=True):
         Count, Meta(description="Number of this part, from 0.", extra_json_schema={RULES: _IMMUTABLE})
     ]
     objects: Annotated[
-        str, Meta(max_length=500_000, description="Record of the objects of this part, packed.")
+        str,
+        Meta(
+            max_length=500_000,
+            description="Record of the objects of this part, up to 1000, packed: the name of each, "
+            "the hash of the manifest that was applied, the hash of the fields that "
+            "Nopea owned right after applying, and the commit.",
+        ),
     ] = ""

@@ -39,14 +39,22 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
     """The last observed state of the GitRepository."""
 
     observed_generation: (
-        Annotated[Generation, Meta(description="The metadata.generation that the status describes.")] | None
+        Annotated[
+            Generation,
+            Meta(
+                description="The metadata.generation that the status describes. The rest is current "
+                "once it equals the object's own."
+            ),
+        ]
+        | None
     ) = None
     summary: (
         Annotated[
             str,
             Meta(
                 max_length=MAX_SUMMARY,
-                description="What to know about the GitRepository, in one sentence. "
+                description="What to know about the GitRepository, in one sentence without URLs and "
+                "error codes. "
                 "Programs should read the conditions.",
             ),
         ]
@@ -57,7 +65,8 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
             str,
             Meta(
                 max_length=300,
-                description="What is applied: the branch or tag and the first characters of the commit.",
+                description="What is applied: the branch or tag and the first characters of the "
+                "commit, such as main@sha1:c0ffee0.",
             ),
         ]
         | None
@@ -132,20 +141,27 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
         Annotated[Count, Meta(description="Number of objects that are in sync with Git.")] | None
     ) = None
     drifted_count: (
-        Annotated[Count, Meta(description="Number of objects that were changed in the cluster.")] | None
+        Annotated[Count, Meta(description="Number of objects with drift that was not reverted.")] | None
     ) = None
     suspended_count: (
         Annotated[
-            Count, Meta(description="Number of objects that are not written because they are suspended.")
+            Count,
+            Meta(description="Number of objects that are not written: under break-glass, or suspended."),
         ]
         | None
     ) = None
     failed_count: (
         Annotated[Count, Meta(description="Number of objects that could not be applied.")] | None
     ) = None
-    health: Annotated[RepositoryHealth, Meta(description="Health of the applied objects.")] | None = None
+    health: (
+        Annotated[
+            RepositoryHealth, Meta(description="Health of the applied objects; absent before the first sync.")
+        ]
+        | None
+    ) = None
     drifts: Annotated[
-        tuple[DriftEntry, ...], Meta(max_length=MAX_DRIFTS, description="Objects that drifted; at most 20.")
+        tuple[DriftEntry, ...],
+        Meta(max_length=MAX_DRIFTS, description="Objects with drift that was not reverted; at most 20."),
     ] = ()
     errors: Annotated[
         tuple[StatusError, ...],
@@ -158,25 +174,31 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
         tuple[KeptEntry, ...],
         Meta(
             max_length=MAX_KEPT,
-            description="Objects that were removed from Git and stay in the cluster; at most 20.",
+            description="Objects that were removed from Git and stay in the cluster, because they "
+            "are deleted only on request or because their kind is not served; at most 20.",
         ),
     ] = ()
     history: Annotated[
         tuple[HistoryEntry, ...],
         Meta(
             max_length=MAX_HISTORY,
-            description="The last 10 syncs that changed something, failed or recovered.",
+            description="The last 10 syncs that changed something, failed or recovered; newest first.",
         ),
     ] = ()
     revisions: Annotated[
         tuple[RevisionEntry, ...],
-        Meta(max_length=MAX_REVISIONS, description="The last 10 commits that were applied, newest first."),
+        Meta(
+            max_length=MAX_REVISIONS,
+            description="The last 10 commits that were applied, or should have been; newest first. "
+            "Retries and checks do not push them out.",
+        ),
     ] = ()
     inventory: Annotated[
         str,
         Meta(
             max_length=131_072,
-            description="Record of the applied objects, at most 100, packed. For Nopea only. "
+            description="Record of the applied objects, at most 100, packed, with keyed hashes. For "
+            "Nopea only. "
             "With more, the record is in Inventory objects instead.",
         ),
     ] = ""
