@@ -28,6 +28,7 @@ from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.informers.input_watches import InputWatches
 from nopea.informers.object_cache import ObjectCache
+from nopea.keys.identity import IdentitySettings
 from nopea.keys.port import KeyServices
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -140,7 +141,14 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
         )
         keys = await stack.enter_async_context(
             KeyServices(
-                settings.tenancy, proxies=proxy_variables(os.environ), endpoints=endpoints_of(os.environ)
+                settings.tenancy,
+                proxies=proxy_variables(os.environ),
+                endpoints=endpoints_of(os.environ),
+                identity=IdentitySettings(
+                    environment=os.environ,
+                    vault_token_file=settings.sops_vault_token_file,
+                    vault_role=settings.sops_vault_role,
+                ),
             )
         )
         events = EventRecorder(client)

@@ -69,6 +69,10 @@ class Settings:
     git_memory_bytes: int = 512 * 1024 * 1024
     git_disk_bytes: int = 6 * 1024 * 1024 * 1024
     tenancy: TenancyPolicy = LEAST
+    sops_vault_token_file: Path | None = None
+    """Nopea's own token for Vault; with a role, that of a service account, to log in with."""
+    sops_vault_role: str = ""
+    """The role to log in as, after the mount of its method if that is not `kubernetes`."""
     notify: NotifySettings = NotifySettings()
     cdevents_sink: tuple[ReceiverAddress, ...] = ()
     """Who gets CDEvents; nobody by default."""

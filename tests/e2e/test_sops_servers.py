@@ -1,16 +1,22 @@
-"""Files whose keys a key service opens: AWS KMS and Vault, by a tenant's own login."""
+"""Files whose keys a key service opens: AWS KMS and Vault, by a tenant's own login or by Nopea's."""
 
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import yaml
 from tests.downloads.serving import Tls
 from tests.e2e import yamls
 from tests.e2e.process import Nopea
+from tests.e2e.tenancy import RBAC, binding
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Repo, Site
+from tests.gitserver import GitServer
 from tests.keys.servers import Kms, Vault
 from tests.keys.sops import CLEAR, DATA_KEY, encrypted, kms_key, vault_key
 
@@ -37,19 +43,74 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
         yield running
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A namespace, and the keys that it may use with Nopea's identity."""
+
+    namespace: str
+    arn: str
+    name: str
+    """Of the key in Vault."""
+
+
+@pytest.fixture(scope="module")
+def allowed(cluster: Cluster, kms: Kms, vault: Vault) -> Iterator[Allowed]:
+    """It exists before the controller starts, which has rules for it."""
+    namespace = f"allowed-{secrets.token_hex(4)}"
+    cluster.lab.run_kubectl("create", "namespace", namespace)
+    vault.create_key(namespace)
+    yield Allowed(namespace, kms.create_key(), namespace)
+    cluster.delete(f"v1 namespaces /{namespace}")
+
+
+def _log_in_by_kubernetes(cluster: Cluster, vault: Vault, key: str, folder: Path) -> None:
+    """Let the account `default` of the namespace called as the key decrypt with it; write its token."""
+    lab, role = cluster.lab, f"{RBAC} clusterrolebindings /{key}-reviews"
+    account = f"{key}/default"
+    cluster.put(role, binding(role, "system:auth-delegator", account, kind="ClusterRole"))
+    lab.run_kubectl("-n", key, "wait", "--for=create", "serviceaccount/default", "--timeout=60s")
+    token = lab.run_kubectl("-n", key, "create", "token", "default").strip()
+    kubeconfig = yaml.safe_load(lab.kubeconfig.read_text())
+    authority = kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"]
+    config = {
+        "kubernetes_host": lab.api_url,
+        "kubernetes_ca_cert": base64.b64decode(authority).decode(),
+        "token_reviewer_jwt": token,
+    }
+    vault.do("sys/auth/kubernetes", {"type": "kubernetes"})
+    vault.do("auth/kubernetes/config", config)
+    vault.allow(f"decrypt-{key}", key)
+    accounts = {"bound_service_account_names": ["default"], "bound_service_account_namespaces": [key]}
+    vault.do("auth/kubernetes/role/nopea", {**accounts, "token_policies": [f"decrypt-{key}"]})
+    (folder / "token").write_text(token)
+
+
 @pytest.fixture(scope="module")
 def nopea(
-    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, kms: Kms, vault: Vault
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, kms: Kms, vault: Vault, allowed: Allowed
 ) -> Iterator[Nopea]:
-    """A controller for which AWS is on this host. Its log has no secret."""
+    """A controller for which AWS is on this host, with an identity of its own. Its log has no secret."""
     folder = tmp_path_factory.mktemp("nopea")
+    _log_in_by_kubernetes(cluster, vault, allowed.name, folder)
+    rules = (
+        f"{allowed.namespace}={allowed.arn}",
+        f"{allowed.namespace}={vault.origin}/v1/transit/keys/{allowed.name}",
+    )
     (folder / "ca.crt").write_text(kms.ca_crt + vault.ca_crt)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(folder / "ca.crt"))
         patch.setenv("AWS_ENDPOINT_URL_KMS", f"{kms.origin}/")
         patch.setenv("AWS_ACCESS_KEY_ID", "AKIANOPEA")
         patch.setenv("AWS_SECRET_ACCESS_KEY", OWN_KEY)
-        running = Nopea(kubeconfig=cluster.lab.kubeconfig, folder=folder)
+        running = Nopea(
+            kubeconfig=cluster.lab.kubeconfig,
+            folder=folder,
+            arguments=(
+                f"--sops-keys={','.join(rules)}",
+                "--sops-vault-role=nopea",
+                f"--sops-vault-token-file={folder / 'token'}",
+            ),
+        )
     try:
         running.wait_until_ready()
         yield running
@@ -217,3 +278,68 @@ def test_while_the_service_is_away_the_last_state_is_kept(site: Site, kms: Kms) 
 
 def _must_be_clear(site: Site) -> None:
     assert _password(site) == CLEAR
+
+
+@pytest.fixture
+def allowed_site(cluster: Cluster, git_server: GitServer, nopea: Nopea, allowed: Allowed) -> Iterator[Site]:
+    """The namespace of the rules."""
+    del nopea
+    made = Site(cluster, git_server, allowed.namespace)
+    yield made
+    made.clear()
+
+
+@pytest.mark.parametrize("service", ["kms", "vault"])
+def test_nopeas_identity_opens_what_an_operator_allows_and_no_more(
+    allowed_site: Site, site: Site, kms: Kms, vault: Vault, allowed: Allowed, service: str
+) -> None:
+    """The same file in another namespace is refused, as is another key in the same namespace."""
+    own = {"decryption": {"provider": "sops"}}
+    other_arn, other_name = kms.create_key(), f"{site.namespace}-other"
+    vault.create_key(other_name)
+    keys = {
+        "kms": [kms_key(arn, kms.encrypt(arn, DATA_KEY)) for arn in (allowed.arn, other_arn)],
+        "vault": [
+            vault_key(vault.origin, name, vault.encrypt(name, DATA_KEY))
+            for name in (allowed.name, other_name)
+        ],
+    }
+    mine, others = keys[service]
+
+    repo = allowed_site.sync(f"mine-{service}", _files(encrypted(mine)), path="plain", **own)
+    assert _password(allowed_site) == CLEAR
+    _assert_told_nothing(repo)
+    used = kms.decryptions()
+    assert service == "vault" or used[-1] == "AKIANOPEA"
+
+    site.origin("stranger", _files(encrypted(mine)))
+    stranger = site.follow("stranger", path="plain", **own)
+    stranger.wait_failed("NOPEA-R029")
+    assert site.cluster.get(site.place(SECRETS, "shop")) is None
+
+    repo.git.commit(_files(encrypted(others), colour="red"))
+    repo.sync_and_wait()
+    repo.wait_failed("NOPEA-R029")
+    assert (_password(allowed_site), _colour(allowed_site)) == (CLEAR, "blue")
+    assert kms.decryptions() == used
+    allowed_site.clear()
+    for kind, name in ((SECRETS, "shop"), (MAPS, "web")):
+        allowed_site.cluster.delete(allowed_site.place(kind, name))
+
+
+def test_a_tenant_cannot_get_at_what_was_decrypted_for_another(
+    allowed_site: Site, site: Site, kms: Kms, allowed: Allowed
+) -> None:
+    """By following the same folder of the same repository, which is rendered already."""
+    own = {"decryption": {"provider": "sops"}}
+    allowed_site.sync(
+        "shared",
+        _files(encrypted(kms_key(allowed.arn, kms.encrypt(allowed.arn, DATA_KEY)))),
+        path="plain",
+        **own,
+    )
+
+    stranger = site.follow("stranger", url=allowed_site.url("shared"), path="plain", **own)
+
+    stranger.wait_failed("NOPEA-R029")
+    assert site.cluster.get(site.place(SECRETS, "shop")) is None

@@ -10,7 +10,9 @@ import click
 
 from nopea.cli.duration import Duration
 from nopea.core.api.tenancy import LEAST, MAX_OBJECTS, TenancyPolicy
+from nopea.core.decryption.rules import InvalidRuleError, parse_rules
 from nopea.core.git.networks import Networks
+from nopea.settings import SettingError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,11 +32,20 @@ def tenancy_policy(
     default_service_account: str | None,
     allowed_hosts: str,
     remote_bases: str,
+    sops_keys: str,
     git_networks: str,
     **rest: Any,
 ) -> TenancyPolicy:
-    """Return the policy that the options give; `rest` are those with the name and value of their field."""
+    """Return the policy that the options give; `rest` are those with the name and value of their field.
+
+    Raises SettingError.
+    """
+    try:
+        rules = parse_rules(sops_keys)
+    except InvalidRuleError as error:
+        raise SettingError(f"--sops-keys: {error}.") from error
     return TenancyPolicy(
+        sops_keys=rules,
         default_service_account=default_service_account or "",
         allowed_hosts=hosts_of(allowed_hosts),
         remote_bases=hosts_of(remote_bases),
@@ -85,6 +96,14 @@ _OPTIONS = (
         show_default=False,
         metavar="HOSTS",
         help="Hosts of the remote resources and components that kustomizations may refer to.  "
+        "[default: none]",
+    ),
+    click.option(
+        "--sops-keys",
+        default="",
+        show_default=False,
+        metavar="NAMESPACE=KEY",
+        help="Keys of Vault and AWS KMS that namespaces may use with Nopea's own identity, comma-separated.  "
         "[default: none]",
     ),
     click.option(

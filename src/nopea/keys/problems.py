@@ -17,15 +17,28 @@ CHECK = "Check the key, and whether the login may decrypt with it."
 WRITTEN = "Correct the key with `sops updatekeys`."
 
 
-def no_login(key: WrappedKey, *, secret_key: str) -> SyncError:
+def no_login(key: WrappedKey, namespace: str, *, secret_key: str) -> SyncError:
     """Return the error where nobody says who may use a key."""
     return StalledError(
         Problem(
             code=Code.DECRYPTION_LOGIN,
             message=f"There is no login for the key {key}.",
-            hint=f"Add {secret_key} to the Secret that spec.decryption names.",
+            hint=f"Add {secret_key} to the Secret that spec.decryption names, or run Nopea with "
+            f"--sops-keys={namespace}={key}.",
         )
     )
+
+
+def no_identity(key: WrappedKey, why: str, *, is_busy: bool) -> SyncError:
+    """Return the error where Nopea has no login of its own for a key that it may use."""
+    if is_busy:
+        return unreachable(key, why)
+    problem = Problem(
+        code=Code.DECRYPTION_LOGIN,
+        message=f"The key {key}: {why}.",
+        hint="Give Nopea's Pod an identity that may decrypt with it, or use a login of your own.",
+    )
+    return StalledError(problem)
 
 
 def refused(key: WrappedKey, why: str, hint: str = CHECK) -> SyncError:

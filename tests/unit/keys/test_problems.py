@@ -11,10 +11,18 @@ from nopea.keys import problems
 KEY = KmsKey(id="1", arn="arn:aws:kms:eu-west-2:111122223333:key/a", ciphertext="x")
 
 
+def test_a_login_of_nopea_that_is_missing() -> None:
+    """Time may mend it, where a service that gives logins is away."""
+    (missing,) = problems.no_identity(KEY, "none", is_busy=False).problems
+    (away,) = problems.no_identity(KEY, "none", is_busy=True).problems
+
+    assert (missing.code, away.code) == (Code.DECRYPTION_LOGIN, Code.KEY_SERVICE_UNREACHABLE)
+
+
 def test_who_must_act() -> None:
     """Time, or a person, who learns which key it is."""
     found = {
-        Code.DECRYPTION_LOGIN: problems.no_login(KEY, secret_key="sops.aws-kms"),
+        Code.DECRYPTION_LOGIN: problems.no_login(KEY, "shop", secret_key="sops.aws-kms"),
         Code.DECRYPTION_REFUSED: problems.refused(KEY, "no"),
         Code.KEY_SERVICE_UNREACHABLE: problems.unreachable(KEY, "no"),
     }

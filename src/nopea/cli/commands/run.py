@@ -16,6 +16,7 @@ from nopea.cli.notify_options import notify_options, notify_settings
 from nopea.cli.options import SectionedCommand
 from nopea.cli.tenancy_options import NAMES as TENANCY_NAMES
 from nopea.cli.tenancy_options import hosts_of, tenancy_options, tenancy_policy
+from nopea.core.decryption import vault
 from nopea.core.notify.address import InvalidAddressError, parse_addresses
 from nopea.core.secret import Secret
 from nopea.settings import SettingError, Settings
@@ -147,6 +148,17 @@ def _default_cache() -> Path:
 )
 @tenancy_options
 @click.option(
+    "--sops-vault-token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with Nopea's token for the Vault in --sops-keys; with --sops-vault-role, with the token of a "
+    "service account.  [default: none; with a role, the Pod's]",
+)
+@click.option(
+    "--sops-vault-role",
+    metavar="[MOUNT/]ROLE",
+    help="Role of Vault's Kubernetes authentication that Nopea logs in as.  [default: none]",
+)
+@click.option(
     "--cdevents-sink",
     default="",
     show_default=False,
@@ -233,6 +245,7 @@ def settings_of(
     log_format: logs.Format | None,
     cdevents_sink: str,
     dashboard_hosts: str,
+    sops_vault_role: str | None,
     **same_name: Any,
 ) -> Settings:
     """Return the settings for the options of the command; raises SettingError.
@@ -243,7 +256,10 @@ def settings_of(
         sinks = parse_addresses(cdevents_sink)
     except InvalidAddressError as error:
         raise SettingError(f"--cdevents-sink: {error}") from error
+    if sops_vault_role and not vault.is_role(sops_vault_role):
+        raise SettingError(f"--sops-vault-role: {sops_vault_role!r} is not ROLE or MOUNT/ROLE.")
     return Settings(
+        sops_vault_role=sops_vault_role or "",
         cdevents_sink=sinks,
         dashboard_hosts=hosts_of(dashboard_hosts),
         git_memory_bytes=git_memory,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.decryption.rules import KeyRule
 from nopea.core.downloads.bases import parse_base
 from nopea.core.downloads.items import RemoteItem, RemoteKind, is_remote_chart
 from nopea.core.duration import parse_duration
@@ -40,6 +41,8 @@ class TenancyPolicy:
 
     Empty allows all.
     """
+    sops_keys: tuple[KeyRule, ...] = ()
+    """Which namespaces may have which keys opened with Nopea's own identity. Empty allows none."""
     remote_bases: tuple[str, ...] = ()
     """Patterns of the hosts that kustomizations may refer to. Empty allows none."""
     allow_file_urls: bool = False

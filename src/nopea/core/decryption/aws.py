@@ -32,6 +32,8 @@ _BUSY = frozenset(
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 _VERSION = "2011-06-15"
 _SESSION = "nopea"
+SESSION_SECONDS = 3600
+"""What every role allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,28 @@ def assume_role(role: str, place: AwsPlace, url: str, login: AwsLogin, now: date
     body, headers = urlencode(fields).encode(), {"Content-Type": _FORM}
     headers = signed(url, body, headers, login=login, region=place.region, service="sts", now=now)
     return Call(url=url, headers=headers, body=body)
+
+
+def assume_role_by_token(role: str, token: Secret, url: str) -> Call:
+    """Ask STS for a login as a role, for a token of a service account; nothing signs the request."""
+    fields = {
+        "Action": "AssumeRoleWithWebIdentity",
+        "Version": _VERSION,
+        "RoleArn": role,
+        "RoleSessionName": _SESSION,
+        "DurationSeconds": str(SESSION_SECONDS),
+        "WebIdentityToken": token.reveal().decode("latin-1"),
+    }
+    return Call(url=url, headers={"Content-Type": _FORM}, body=urlencode(fields).encode())
+
+
+def login_in(environment: Mapping[str, str]) -> AwsLogin | None:
+    """Read the access key in the variables of AWS' own tools."""
+    access_key, secret_key = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+    if not access_key or not secret_key:
+        return None
+    token = Secret(environment.get("AWS_SESSION_TOKEN", ""))
+    return AwsLogin(access_key=access_key, secret_key=Secret(secret_key), session_token=token)
 
 
 def decrypted(status: int, body: bytes) -> Secret | Declined:

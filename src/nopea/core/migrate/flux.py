@@ -232,10 +232,11 @@ def _deletion_policy(given: Fields, notes: Notes, *, prunes: bool) -> str | None
 
 def _decryption(given: Fields, spec: dict[str, Any]) -> None:
     provider, secret = given.take("provider"), given.take("secretRef")
-    if provider is not None and secret is not None:
-        spec["decryption"] = {"provider": provider, "secretRef": secret}
-    elif provider is not None:
-        given.note("provider", "without a secretRef: Nopea decrypts with keys of a Secret only")
+    if provider is None:
+        return
+    spec["decryption"] = {"provider": provider, **({"secretRef": secret} if secret is not None else {})}
+    if secret is None:
+        given.note("provider", "without a secretRef: run Nopea with --sops-keys for its own identity")
 
 
 def _substitution(given: Fields, spec: dict[str, Any], notes: Notes) -> None:

@@ -170,6 +170,7 @@ def test_every_option_reaches_the_settings() -> None:
             "--context", "kind", "--allow-file-urls", "--webhook-body-limit", "1Mi", "--commit-status",
             "--record-users", "--dashboard",
             "--apply-as-controller", "--cross-namespace-refs", "--allow-http-credentials",
+            "--sops-vault-token-file", "/tmp/vault", "--sops-vault-role", "prod/nopea",
         )  # fmt: skip
         settings = settings_of(**_told(*args, *others))
 
@@ -209,6 +210,8 @@ def test_every_option_reaches_the_settings() -> None:
         cdevents_source="https://nopea.acme.example",
         cdevents_drift="custom",
         environment="prod",
+        sops_vault_token_file=Path("/tmp/vault"),
+        sops_vault_role="prod/nopea",
         webhook_secret=Secret("a token"),
         webhook_secret_file=Path("/tmp/token"),
         webhook_body_limit=2**20,

@@ -115,3 +115,19 @@ def test_answers_that_are_no_key(status: int, text: str, why: str, is_busy: bool
     assert isinstance(found, Declined)
     assert found.is_busy is is_busy
     assert found.why.endswith(why)
+
+
+def test_requests_for_a_login_of_the_pod() -> None:
+    """The token is the proof: nothing signs the request."""
+    call = aws.assume_role_by_token(ROLE, Secret("to+ken"), "https://sts.example/")
+
+    assert parse_qs(call.body.decode())["WebIdentityToken"] == ["to+ken"]
+    assert list(call.headers) == ["Content-Type"]
+    assert "ken" not in repr(call)
+
+
+def test_a_login_of_the_environment() -> None:
+    """Both parts are needed."""
+    keys = {"AWS_ACCESS_KEY_ID": "AKIASHOP", "AWS_SECRET_ACCESS_KEY": "secret-of-the-shop"}
+    assert aws.login_in(keys) == LOGIN
+    assert aws.login_in({"AWS_ACCESS_KEY_ID": "AKIASHOP"}) is None

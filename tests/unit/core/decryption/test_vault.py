@@ -52,3 +52,32 @@ def test_answers_that_are_no_key(status: int, text: str, why: str, is_busy: bool
     assert isinstance(found, Declined)
     assert found.is_busy is is_busy
     assert found.why.endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [
+        ("nopea", "auth/kubernetes/login"),
+        ("prod/nopea", "auth/prod/login"),
+        ("k8s/prod/nopea", "auth/k8s/prod/login"),
+    ],
+)
+def test_a_request_for_a_token(role: str, path: str) -> None:
+    """The method may be mounted elsewhere."""
+    call = vault.log_in("https://v.example", role, Secret("token of the pod"))
+
+    assert vault.is_role(role)
+    assert call.url == f"https://v.example/v1/{path}"
+    assert json.loads(call.body) == {"role": "nopea", "jwt": "token of the pod"}
+    assert "token of" not in repr(call)
+
+
+def test_a_token_that_was_given() -> None:
+    """It is used for an hour at most; anything else is not a token."""
+    given = vault.logged_in(200, b'{"auth": {"client_token": "hvs.x", "lease_duration": 999999}}')
+
+    assert given == vault.VaultLogin(Secret("hvs.x"), 3600.0)
+    for answer in (b"{}", b'{"auth": null}', b'{"auth": {"client_token": "x", "lease_duration": "x"}}'):
+        assert isinstance(vault.logged_in(200, answer), Declined)
+    assert isinstance(vault.logged_in(403, b""), Declined)
+    assert not vault.is_role("../x")

@@ -1,0 +1,226 @@
+"""Nopea's own logins: at a real Vault, and at an STS that answers as its reference describes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import jwt
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from tests.downloads.serving import ThreadedServer, Tls
+from tests.keys.servers import Kms, Vault
+from tests.keys.sops import DATA_KEY
+from tests.keys.test_port import POLICY, kms_key, user, vault_key
+
+from nopea.core.api.tenancy import TenancyPolicy
+from nopea.core.decryption.aws import AwsPlace, Endpoints
+from nopea.core.decryption.keys import WrappedKey
+from nopea.core.decryption.rules import parse_rules
+from nopea.core.git.networks import Networks
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code, Problem, SyncError
+from nopea.core.secret import Secret
+from nopea.keys.http import KeyWeb
+from nopea.keys.identity import IdentitySettings, NoIdentityError, OwnLogins
+from nopea.keys.port import KeyServices, KeyUser
+
+OWN = {"AWS_ACCESS_KEY_ID": "AKIANOPEA", "AWS_SECRET_ACCESS_KEY": "secret-of-nopea"}
+ROLE = "arn:aws:iam::111122223333:role/nopea"
+LONDON = AwsPlace("aws", "eu-west-2")
+ANSWER = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA{number}</AccessKeyId>
+<SecretAccessKey>given</SecretAccessKey><SessionToken>session</SessionToken>
+<Expiration>2026-11-01T01:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
+</AssumeRoleWithWebIdentityResponse>"""
+
+
+@pytest.fixture(autouse=True)
+def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kms: Kms, vault: Vault) -> None:
+    """Nopea's own requests trust the authorities of the system, which are those of the servers here."""
+    (tmp_path / "ca.crt").write_text(kms.ca_crt + vault.ca_crt)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+
+
+class Sts(ThreadedServer):
+    """Gives a login for the token "token of the pod", each with another name."""
+
+    def __init__(self, tls: Tls) -> None:
+        super().__init__(tls=tls)
+        self.asked: list[dict[str, str]] = []
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer as STS does."""
+        fields = dict(parse_qsl(await request.text()))
+        self.asked.append(fields)
+        if fields.get("WebIdentityToken") != "token of the pod":
+            refusal = "<ErrorResponse><Error><Code>InvalidIdentityToken</Code></Error></ErrorResponse>"
+            return web.Response(status=400, text=refusal)
+        assert "Authorization" not in request.headers
+        return web.Response(text=ANSWER.format(number=len(self.asked)))
+
+
+@pytest.fixture
+def sts(tls: Tls) -> Iterator[Sts]:
+    """STS."""
+    with Sts(tls) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def web_() -> AsyncIterator[KeyWeb]:
+    """Connections, which are limited to public addresses for tenants."""
+    async with KeyWeb(Networks.PUBLIC, {}) as opened:
+        yield opened
+
+
+def _web_identity(folder: Path, text: str = "token of the pod\n") -> dict[str, str]:
+    (folder / "aws-token").write_text(text)
+    return {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": str(folder / "aws-token"), **OWN}
+
+
+async def test_the_role_of_the_pod_comes_before_an_access_key(web_: KeyWeb, sts: Sts, tmp_path: Path) -> None:
+    """A login that was given is kept."""
+    settings = IdentitySettings(environment=_web_identity(tmp_path))
+    identity = OwnLogins(settings, web_, Endpoints({"sts": f"{sts.origin}/"}))
+    assert "secret-of-nopea" not in repr(settings)
+
+    login = await identity.aws(LONDON)
+
+    assert (login.access_key, login.session_token) == ("ASIA1", Secret("session"))
+    assert await identity.aws(LONDON) == login
+    identity.forget()
+    assert await identity.aws(LONDON) == login, "it is new"
+    (asked,) = sts.asked
+    assert (asked["Action"], asked["RoleArn"]) == ("AssumeRoleWithWebIdentity", ROLE)
+
+
+async def test_a_login_that_a_service_refused_is_asked_for_again(
+    web_: KeyWeb, sts: Sts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless it is new. The file is read again: whoever writes it, replaces it."""
+    monkeypatch.setattr("nopea.keys.identity._NEW_SECONDS", -1.0)
+    settings = IdentitySettings(environment=_web_identity(tmp_path))
+    identity = OwnLogins(settings, web_, Endpoints({"sts": f"{sts.origin}/"}))
+    assert (await identity.aws(LONDON)).access_key == "ASIA1"
+
+    identity.forget()
+    assert (await identity.aws(LONDON)).access_key == "ASIA2"
+
+    identity.forget()
+    _web_identity(tmp_path, "another token")
+    with pytest.raises(NoIdentityError, match="HTTP 400, InvalidIdentityToken"):
+        await identity.aws(LONDON)
+
+
+@pytest.mark.parametrize("text", ["", "two\nlines", "\x00"])
+async def test_a_file_without_a_token_is_told(web_: KeyWeb, sts: Sts, tmp_path: Path, text: str) -> None:
+    """And nobody is asked."""
+    settings = IdentitySettings(environment=_web_identity(tmp_path, text), vault_token_file=tmp_path / "gone")
+    identity = OwnLogins(settings, web_, Endpoints({"sts": f"{sts.origin}/"}))
+
+    with pytest.raises(NoIdentityError, match="has no token"):
+        await identity.aws(LONDON)
+    with pytest.raises(NoIdentityError, match="No such file"):
+        await identity.vault("https://vault.acme.example")
+    assert sts.asked == []
+
+
+async def test_without_an_identity_there_is_none(web_: KeyWeb) -> None:
+    """The errors say what to set."""
+    identity = OwnLogins(IdentitySettings(environment={}), web_, Endpoints())
+
+    with pytest.raises(NoIdentityError, match="its Pod has no role"):
+        await identity.aws(LONDON)
+    with pytest.raises(NoIdentityError, match="--sops-vault-token-file"):
+        await identity.vault("https://vault.acme.example")
+
+
+def _log_in_by_jwt(vault: Vault, key: str) -> str:
+    """Let a role decrypt; its method has the requests of that of Kubernetes, and needs no API server."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    vault.do(f"sys/auth/{key}", {"type": "jwt"})
+    vault.do(f"auth/{key}/config", {"jwt_validation_pubkeys": [public.decode()]})
+    vault.allow(f"decrypt-{key}", key)
+    role = {
+        "role_type": "jwt",
+        "user_claim": "sub",
+        "bound_audiences": ["vault"],
+        "token_policies": [f"decrypt-{key}"],
+        "token_ttl": "10m",
+    }
+    vault.do(f"auth/{key}/role/nopea", role)
+    now = int(time.time())
+    claims = {"aud": "vault", "sub": "system:serviceaccount:nopea-system:nopea", "iat": now, "exp": now + 600}
+    return jwt.encode(claims, private, algorithm="ES256")
+
+
+async def test_vault_gives_a_token_for_that_of_the_service_account(
+    web_: KeyWeb, vault: Vault, tmp_path: Path
+) -> None:
+    """It is kept, and opens the key."""
+    key = vault_key(vault, "identity-jwt")
+    (tmp_path / "jwt").write_text(_log_in_by_jwt(vault, "identity-jwt"))
+    settings = IdentitySettings(
+        environment={}, vault_token_file=tmp_path / "jwt", vault_role="identity-jwt/nopea"
+    )
+    identity = OwnLogins(settings, web_, Endpoints())
+
+    token = await identity.vault(vault.origin)
+
+    assert await identity.vault(vault.origin) == token
+    policy = TenancyPolicy(sops_keys=parse_rules(f"shop={key.uri}"))
+    async with KeyServices(policy, identity=settings) as services:
+        assert await services.open(key, user()) == Secret(DATA_KEY)
+
+    (tmp_path / "jwt").write_text("not.a.token")
+    with pytest.raises(NoIdentityError, match="Vault gave Nopea no token as identity-jwt/nopea"):
+        await OwnLogins(settings, web_, Endpoints()).vault(vault.origin)
+
+
+async def _problem(services: KeyServices, key: WrappedKey, who: KeyUser) -> Problem:
+    with pytest.raises(SyncError) as raised:
+        await services.open(key, who)
+    (problem,) = raised.value.problems
+    return problem
+
+
+async def test_nopeas_login_is_for_the_namespaces_and_keys_of_the_rules(kms: Kms) -> None:
+    """Another namespace, and another key, are refused before anybody is asked."""
+    allowed, other = kms_key(kms), kms_key(kms)
+    stranger = KeyUser(owner=RepoKey("till", "web"), timeout_seconds=30)
+    policy = TenancyPolicy(sops_keys=parse_rules(f"shop={allowed.uri}"))
+    endpoints = Endpoints({"kms": f"{kms.origin}/"})
+    async with KeyServices(
+        policy, endpoints=endpoints, identity=IdentitySettings(environment=OWN)
+    ) as services:
+        before = len(kms.decryptions())
+        assert await services.open(allowed, user()) == Secret(DATA_KEY)
+        assert kms.decryptions()[before:] == ["AKIANOPEA"]
+
+        for key, who in ((other, user()), (allowed, stranger)):
+            problem = await _problem(services, key, who)
+            assert problem.code is Code.DECRYPTION_LOGIN
+            assert f"--sops-keys={who.owner.namespace}={key.uri}" in problem.hint
+        assert len(kms.decryptions()) == before + 1
+
+
+async def test_without_a_rule_nopeas_login_is_never_used(kms: Kms, vault: Vault, tmp_path: Path) -> None:
+    """It is there, and no tenant gets at it."""
+    (tmp_path / "token").write_text(vault.token("identity-none"))
+    settings = IdentitySettings(environment=OWN, vault_token_file=tmp_path / "token")
+    before = kms.decryptions()
+    async with KeyServices(
+        POLICY, endpoints=Endpoints({"kms": f"{kms.origin}/"}), identity=settings
+    ) as services:
+        for key in (kms_key(kms), vault_key(vault, "identity-none")):
+            assert (await _problem(services, key, user())).code is Code.DECRYPTION_LOGIN
+    assert kms.decryptions() == before
