@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -124,15 +125,17 @@ def test_what_is_refused_ends_it(site: Site) -> None:
     assert repository(site) is None
 
 
-def test_nothing_that_exists_is_changed(site: Site) -> None:
+def test_nothing_that_exists_is_changed(site: Site, tmp_path: Path) -> None:
     """Neither a GitRepository nor a Secret of somebody else."""
     site.origin("web", {"a.yaml": MAP % "a"})
     lab = site.cluster.lab
     lab.run_kubectl("-n", site.namespace, "create", "secret", "generic", "web-git", "--from-literal=a=b")
-    taken = create(site, f"--url={site.url('web')}")
-    assert create(site, f"--url={site.url('web')}", "--secret=other").code == 0
+    Origin(tmp_path / "web.git").commit({"a.yaml": MAP % "a"})
+    with GitServer(tmp_path, access=Access(username="x-access-token", password=TOKEN)) as server:
+        taken = create(site, f"--url={server.url('web.git')}", "--token-stdin", stdin=TOKEN)
+    assert create(site, f"--url={site.url('web')}").code == 0
 
-    again = create(site, f"--url={site.url('web')}", "--secret=another")
+    again = create(site, f"--url={site.url('web')}")
 
     assert (taken.code, again.code) == (3, 3)
     assert f"Secret {site.namespace}/web-git exists already." in taken.err
@@ -236,12 +239,58 @@ def test_a_deploy_key_is_waited_for(site: Site, tmp_path: Path) -> None:
 
     assert late.code == 1
     assert "The server does not accept the key yet." in late.err
+    assert "The new key is not kept: remove it from the repository" in late.err
     assert before is None
     assert "✓ Applied 1 object, all healthy" in out.read_text()
     identity = secret(site)["identity"]
     assert identity.startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
     assert identity.splitlines()[2] not in out.read_text()
     repository(site)
+
+
+def test_a_server_that_is_down_for_a_moment_does_not_cost_the_key(site: Site, tmp_path: Path) -> None:
+    """The user may have added it already."""
+    server = SshServer(tmp_path / "sshd")
+    origin = Origin(tmp_path / "web.git")
+    origin.commit({"a.yaml": MAP % "a"})
+    hosts, out = tmp_path / "hosts", tmp_path / "out"
+    hosts.write_text(server.known_hosts)
+    url = f"--url={server.url(origin.path)}"
+    options = ("-n", site.namespace, url, "--deploy-key", f"--known-hosts={hosts}")
+    with socket.create_server(("127.0.0.1", server.port)) as down:
+        thread = threading.Thread(target=_run, args=(site, out, options), daemon=True)
+        thread.start()
+        down.settimeout(SECONDS)
+        down.accept()[0].close()
+    server.authorize(f"{eventually(lambda: _public_key(out))}\n")
+    with server:
+        thread.join(SECONDS)
+
+    assert "✓ Applied 1 object, all healthy" in out.read_text()
+    repository(site)
+
+
+def test_the_right_to_create_secrets_is_enough(site: Site, tmp_path: Path) -> None:
+    """Who may create Secrets in a namespace may often not read them."""
+    lab, name = site.cluster.lab, site.namespace
+    Origin(tmp_path / "web.git").commit({"a.yaml": MAP % "a"})
+    kubeconfig = tmp_path / "kubeconfig"
+    for arguments in (
+        ("serviceaccount", "maker"),
+        ("role", "maker", "--verb=create,get,patch", "--resource=gitrepositories,configmaps"),
+        ("role", "logins", "--verb=create", "--resource=secrets"),
+        ("rolebinding", "maker", "--role=maker", f"--serviceaccount={name}:maker"),
+        ("rolebinding", "logins", "--role=logins", f"--serviceaccount={name}:maker"),
+    ):
+        lab.run_kubectl("-n", name, "create", *arguments)
+    lab.write_kubeconfig(kubeconfig, token=lab.run_kubectl("-n", name, "create", "token", "maker").strip())
+    options = ("--no-wait", "--token-stdin", f"--kubeconfig={kubeconfig}")
+    with GitServer(tmp_path, access=Access(username="x-access-token", password=TOKEN)) as server:
+        said = create(site, f"--url={server.url('web.git')}", *options, stdin=TOKEN)
+
+    assert said.code == 0, said.out + said.err
+    assert secret(site)["password"] == TOKEN
+    assert repository(site) is not None
 
 
 def _public_key(out: Path) -> str:

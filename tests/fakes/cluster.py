@@ -130,7 +130,8 @@ class FakeCluster(ObjectStore):
             case "POST":
                 sent = orjson.loads(request.body)
                 sent["metadata"]["namespace"] = call.key.namespace
-                return 201, self.create(sent, manager=call.query["fieldManager"])
+                with self._nothing_stored() if "dryRun" in call.query else nullcontext():
+                    return 201, self.create(sent, manager=call.query["fieldManager"])
         is_new = call.key not in self.objects
         with self._nothing_stored() if "dryRun" in call.query else nullcontext():
             stored = self._write(call, request)

@@ -197,10 +197,18 @@ class KubeClient:
         return await self._object(requests.patch(target, body, kind=kind, manager=manager))
 
     async def create(
-        self, resource: Resource, body: bytes, *, namespace: str = "", manager: str = CONTROLLER_MANAGER
+        self,
+        resource: Resource,
+        body: bytes,
+        *,
+        namespace: str = "",
+        manager: str = CONTROLLER_MANAGER,
+        dry_run: bool = False,
     ) -> LiveObject:
-        """Create an object. Raises AlreadyExistsError if there is one of this name."""
-        return await self._object(requests.create(resource, body, namespace=namespace, manager=manager))
+        """Create an object; a dry run stores nothing. Raises AlreadyExistsError if its name is taken."""
+        return await self._object(
+            requests.create(resource, body, namespace=namespace, manager=manager, dry_run=dry_run)
+        )
 
     async def review(self, body: bytes, *, of: Resource = ACCESS_REVIEWS) -> bytes:
         """Ask a review, by default whether this caller may do something; return the answer."""

@@ -198,12 +198,28 @@ def patch(target: Target, body: bytes, *, kind: PatchKind, manager: str = FIELD_
 
 
 def create(
-    resource: Resource, body: bytes, *, namespace: str = "", manager: str = CONTROLLER_MANAGER
+    resource: Resource,
+    body: bytes,
+    *,
+    namespace: str = "",
+    manager: str = CONTROLLER_MANAGER,
+    dry_run: bool = False,
 ) -> ApiRequest:
-    """Create an object."""
-    path = _with_query(collection_path(resource, namespace), fieldManager=manager)
-    what = f"{resource} in {namespace}" if namespace else str(resource)
-    return ApiRequest(verb="create", what=what, method="POST", path=path, body=body, content_type=JSON)
+    """Create an object; a dry run stores nothing."""
+    path = _with_query(
+        collection_path(resource, namespace),
+        fieldManager=manager,
+        **({"dryRun": "All"} if dry_run else {}),
+    )
+    return ApiRequest(
+        verb="dry-run" if dry_run else "create",
+        what=f"{resource} in {namespace}" if namespace else str(resource),
+        method="POST",
+        path=path,
+        body=body,
+        content_type=JSON,
+        repeatable=dry_run,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,6 @@ class Arrival:
         self._client = client
         self._key = key
         self.repository: Repository | None = None
-        self.applied_after = 0.0
 
     async def wait(self, *, seconds: float, show: Show) -> str:
         """Return why it has not arrived, empty when it is applied and healthy. Raises CommandError, ApiError.
@@ -55,8 +54,6 @@ class Arrival:
                         state, ends = self._state(self.repository)
                         if ends:
                             return state
-                        if self.applied_after == 0.0 and _is_applied(self.repository):
-                            self.applied_after = loop.time() - started
                     if not self._is_seen and loop.time() - started > QUIET_SECONDS:
                         state = await why_dead(self._client, self._key.namespace) or state
                     show(state)

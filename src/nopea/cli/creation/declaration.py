@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -15,8 +18,8 @@ from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import RepoKey, Resource
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import AlreadyExistsError, NotFoundError
-from nopea.kube.kinds import GIT_REPOSITORIES, SECRETS, repository_target
+from nopea.kube.errors import AlreadyExistsError, ApiError, InvalidError, NotFoundError
+from nopea.kube.kinds import GIT_REPOSITORIES, SECRETS
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Preconditions
 
@@ -55,23 +58,13 @@ def with_secret(manifest: Manifest, name: str) -> Manifest:
     return {**manifest, "spec": {**manifest["spec"], "secretRef": {"name": name}}}
 
 
-async def refuse_existing(client: KubeClient, key: RepoKey, secret: str) -> None:
-    """Raise CommandError if one of the objects exists."""
-    for target in (repository_target(key), SECRETS.at(name=secret, namespace=key.namespace)):
-        try:
-            await client.get(target, metadata_only=True)
-        except NotFoundError:
-            continue
-        is_secret = target.resource == SECRETS
-        hint = "Choose another name with --secret, or delete it." if is_secret else "Choose another name."
-        raise CommandError(f"{target.resource.kind} {key.namespace}/{target.name} exists already.", hint)
-
-
 async def try_repository(client: KubeClient, manifest: Manifest) -> None:
-    """Ask the API server whether it would take the GitRepository; raises CommandError, ApiError."""
+    """Ask the API server whether it would create the GitRepository; raises CommandError, ApiError."""
     key = RepoKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
     try:
-        await client.apply_as(repository_target(key), orjson.dumps(manifest), manager=MANAGER, dry_run=True)
+        await _create(client, GIT_REPOSITORIES, manifest, dry_run=True)
+    except AlreadyExistsError as error:
+        raise CommandError(f"GitRepository {key} exists already.", "Choose another name.") from error
     except NotFoundError as error:
         if f'namespaces "{key.namespace}"' in error.message:
             hint = f"`kubectl create namespace {key.namespace}`, or choose another one with -n."
@@ -79,28 +72,73 @@ async def try_repository(client: KubeClient, manifest: Manifest) -> None:
         raise missing(error, key) from error
 
 
-async def make(client: KubeClient, repository: Manifest, secret: Manifest | None) -> None:
+async def try_secret(client: KubeClient, manifest: Manifest) -> None:
+    """Ask the API server whether it would create the Secret; raises CommandError, ApiError.
+
+    That needs no right to read Secrets, which not all have who may create one.
+    """
+    metadata = manifest["metadata"]
+    try:
+        await _create(client, SECRETS, manifest, dry_run=True)
+    except AlreadyExistsError as error:
+        raise CommandError(
+            f"Secret {metadata['namespace']}/{metadata['name']} exists already.",
+            "Choose another name with --secret, or delete it.",
+        ) from error
+    except InvalidError as error:
+        if error.code != HTTPStatus.BAD_REQUEST:
+            raise
+        # An admission webhook that knows no dry runs; whether it takes the Secret is seen later.
+
+
+@dataclass(slots=True)
+class Made:
+    """What `make` has created, or may have created because no answer came, also when it raises."""
+
+    secret: bool = False
+    repository: bool = False
+
+
+async def make(client: KubeClient, repository: Manifest, secret: Manifest | None, *, made: Made) -> None:
     """Create the Secret, if there is one, and the GitRepository; without the second, the first is removed.
 
-    Raises CommandError, ApiError.
+    Where that cannot be done, or nobody knows whether the second exists, `made` says so. Raises CommandError,
+    ApiError.
     """
-    made = None if secret is None else await _create(client, SECRETS, secret)
+    stored: LiveObject | None = None
     try:
+        if secret is not None:
+            made.secret = True
+            stored = await _create(client, SECRETS, secret)
+        made.repository = True
         await _create(client, GIT_REPOSITORIES, repository)
-    except BaseException:
-        if made is not None:
-            target = SECRETS.at(name=made.meta.name, namespace=made.meta.namespace)
-            await client.delete(target, only_if=Preconditions(uid=made.meta.uid))
+    except ApiError as error:
+        if not _is_refusal(error):
+            raise
+        if made.repository and stored is not None:
+            target = SECRETS.at(name=stored.meta.name, namespace=stored.meta.namespace)
+            with suppress(ApiError):
+                await client.delete(target, only_if=Preconditions(uid=stored.meta.uid))
+                stored = None
+        made.repository, made.secret = False, stored is not None
+        if isinstance(error, AlreadyExistsError):
+            raise CommandError("One of the objects was created meanwhile.", "Look at it first.") from error
         raise
 
 
-async def _create(client: KubeClient, resource: Resource, manifest: Manifest) -> LiveObject:
-    """Create an object, never change one; raises CommandError if somebody was faster."""
-    metadata = manifest["metadata"]
-    try:
-        return await client.create(
-            resource, orjson.dumps(manifest), namespace=metadata["namespace"], manager=MANAGER
-        )
-    except AlreadyExistsError as error:
-        name = f"{metadata['namespace']}/{metadata['name']}"
-        raise CommandError(f"{resource.kind} {name} was created meanwhile.", "Look at it first.") from error
+def _is_refusal(error: ApiError) -> bool:
+    """Return whether the API server has answered that it did not create the object."""
+    return 400 <= error.code < 500
+
+
+async def _create(
+    client: KubeClient, resource: Resource, manifest: Manifest, *, dry_run: bool = False
+) -> LiveObject:
+    """Create an object, never change one; raises AlreadyExistsError if there is one of its name."""
+    return await client.create(
+        resource,
+        orjson.dumps(manifest),
+        namespace=manifest["metadata"]["namespace"],
+        manager=MANAGER,
+        dry_run=dry_run,
+    )

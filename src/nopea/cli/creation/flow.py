@@ -13,12 +13,13 @@ from nopea.cli.cluster import ClusterChoice
 from nopea.cli.creation.account import refuse_without_account
 from nopea.cli.creation.arrival import Arrival
 from nopea.cli.creation.declaration import (
+    Made,
     make,
     planned_repository,
-    refuse_existing,
     repository_manifest,
     secret_manifest,
     try_repository,
+    try_secret,
     with_secret,
 )
 from nopea.cli.creation.login import GitLogin, Given, find_login, read_file, read_secret
@@ -112,24 +113,49 @@ async def create(client: KubeClient, namespace: str, wish: Wish, given: Given) -
     manifest = repository_manifest(key, wish.spec)
     repository = planned_repository(manifest)
     valid_spec(repository)
-    await refuse_existing(client, key, wish.secret)
     await try_repository(client, manifest)
     await refuse_without_account(client, key, wish.spec["serviceAccountName"] or "")
     login = await find_login(url, given, key=key)
     remote = Remote(url, login.credentials(wish.secret, url), owner=key)
+    secret = secret_manifest(wish.secret, namespace, login.data) if login.data else None
+    if secret is not None:
+        await try_secret(client, secret)
+        manifest = with_secret(manifest, wish.secret)
     if login.note:
         click.echo(f"✓ {login.note}")
-    if login.public_key and not await _deploy_key(repository, remote, login, seconds=wish.timeout):
-        return EXIT_NOT_DONE
-    with looking(server=True) as looks:
-        found = await preview(client, repository, remote, looks=looks)
-    if not _agreed(found, yes=wish.yes):
-        return EXIT_NOT_DONE
-    secret = secret_manifest(wish.secret, namespace, login.data) if login.data else None
-    await make(client, with_secret(manifest, wish.secret) if secret else manifest, secret)
-    made = f"Secret {namespace}/{wish.secret} and " if secret else ""
-    click.echo(f"✓ Created {made}GitRepository {key}.")
+    made, is_done = Made(), False
+    try:
+        if login.public_key and not await _deploy_key(repository, remote, login, seconds=wish.timeout):
+            return EXIT_NOT_DONE
+        with looking(server=True) as looks:
+            found = await preview(client, repository, remote, looks=looks)
+        if not _agreed(found, yes=wish.yes):
+            return EXIT_NOT_DONE
+        await make(client, manifest, secret, made=made)
+        is_done = True
+    finally:
+        if not is_done:
+            _say_what_stays(key, wish, login, made)
+    also = f"Secret {namespace}/{wish.secret} and " if secret else ""
+    click.echo(f"✓ Created {also}GitRepository {key}.")
     return await _arrive(client, key, seconds=wish.timeout) if wish.wait else EXIT_DONE
+
+
+def _say_what_stays(key: RepoKey, wish: Wish, login: GitLogin, made: Made) -> None:
+    """Say what an attempt that did not end well has left, and how to remove it."""
+    if made.repository:
+        print_hint(f"GitRepository {key} may have been created: `nopea get {key.arguments}` shows it.")
+    if made.secret:
+        only = "If it was not, `" if made.repository else "`"
+        print_hint(
+            f"Secret {key.namespace}/{wish.secret} was created, or may have been. {only}kubectl -n "
+            f"{key.namespace} delete secret {wish.secret}` removes it; then run the command again."
+        )
+    elif login.public_key:
+        print_hint(
+            "The new key is not kept: remove it from the repository, if you have added it. The next run "
+            "makes another one."
+        )
 
 
 async def _deploy_key(repository: Repository, remote: Remote, login: GitLogin, *, seconds: float) -> bool:
@@ -137,13 +163,11 @@ async def _deploy_key(repository: Repository, remote: Remote, login: GitLogin, *
 
     click.echo("Add this deploy key to the repository, for reading:")
     click.echo(f"  {login.public_key}")
-    with show_progress("Waiting until the server accepts the key."):
-        accepted = await wait_for_key(repository, remote, seconds=seconds)
-    if not accepted:
-        print_error(
-            "The server does not accept the key yet.", "Nothing was created; the next run makes a new key."
-        )
-    return accepted
+    with show_progress("Waiting until the server accepts the key.") as progress:
+        why = await wait_for_key(repository, remote, seconds=seconds, show=progress.show)
+    if why:
+        print_error(why, "Nothing was created.")
+    return not why
 
 
 def _agreed(found: Preview, *, yes: bool) -> bool:

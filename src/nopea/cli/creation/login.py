@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ipaddress
 import shutil
@@ -136,7 +137,7 @@ async def _ssh_login(url: str, given: Given, key: RepoKey) -> GitLogin:
         )
     identity, public = given.identity, ""
     if given.deploy_key:
-        identity, public = make_key(f"nopea {key}")
+        identity, public = await asyncio.to_thread(make_key, f"nopea {key}")
     return GitLogin(
         data={"identity": identity, "known_hosts": known_hosts.encode()},
         note=f"{host_of(url)} is known by its host key.",
@@ -162,7 +163,7 @@ async def _confirmed_host(url: str) -> str:
 def make_key(comment: str) -> tuple[bytes, str]:
     """Return a new ed25519 key as OpenSSH writes it: the private key, and the line of the public one.
 
-    Raises CommandError without the program ssh-keygen.
+    Blocks until ssh-keygen ends. Raises CommandError, also where there is no such program.
     """
     program = shutil.which("ssh-keygen")
     if program is None:
@@ -170,9 +171,14 @@ def make_key(comment: str) -> tuple[bytes, str]:
     with tempfile.TemporaryDirectory(prefix="nopea-") as folder:
         path = Path(folder) / "identity"
         command = [program, "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
-        done = subprocess.run(
-            command, check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=_KEYGEN_SECONDS
-        )
+        try:
+            done = subprocess.run(
+                command, check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=_KEYGEN_SECONDS
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CommandError(
+                f"ssh-keygen has not ended after {_KEYGEN_SECONDS:.0f} s.", "Give a key with --ssh-key."
+            ) from error
         if done.returncode != 0:
             raise CommandError(f"ssh-keygen failed: {done.stderr.decode(errors='replace').strip()}")
         return path.read_bytes(), path.with_suffix(".pub").read_text().strip()

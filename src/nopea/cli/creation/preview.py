@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nopea.cli.creation.server import SECONDS, temporary_git
@@ -20,6 +21,7 @@ from nopea.reconcile.inspect import Inspector
 from nopea.state.store import RepositoryState
 
 KEY_POLL_SECONDS = 3.0
+_NOT_ACCEPTED = "The server does not accept the key yet."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +73,16 @@ async def preview(
     return Preview(repository=repository, commit=snapshot.commit, inspection=inspection)
 
 
-async def wait_for_key(repository: Repository, remote: Remote, *, seconds: float) -> bool:
-    """Wait until the server accepts a new deploy key; return whether it does. Raises other SyncErrors."""
+async def wait_for_key(
+    repository: Repository, remote: Remote, *, seconds: float, show: Callable[[str], None]
+) -> str:
+    """Wait until the server accepts a new deploy key; return why it has not after the time, else nothing.
+
+    A server that does not answer for a moment is asked again, because the key is not kept. Raises the other
+    SyncErrors.
+    """
     spec = valid_spec(repository)
+    why = _NOT_ACCEPTED
     async with temporary_git() as git:
         try:
             async with asyncio.timeout(seconds):
@@ -81,11 +90,16 @@ async def wait_for_key(repository: Repository, remote: Remote, *, seconds: float
                     try:
                         await git.ls_remote(remote, ref_of(spec), timeout_seconds=SECONDS)
                     except SyncError as error:
-                        codes = {problem.code for problem in error.problems}
-                        if not codes <= {Code.GIT_AUTHENTICATION, Code.GIT_NOT_FOUND}:
-                            raise
+                        for problem in error.problems:
+                            if problem.code in (Code.GIT_AUTHENTICATION, Code.GIT_NOT_FOUND):
+                                why = _NOT_ACCEPTED
+                            elif problem.code.transient:
+                                why = plain_line(problem.message, limit=500)
+                            else:
+                                raise
                     else:
-                        return True
+                        return ""
+                    show(why)
                     await asyncio.sleep(KEY_POLL_SECONDS)
         except TimeoutError:
-            return False
+            return why
