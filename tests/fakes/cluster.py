@@ -300,6 +300,7 @@ class _Call:
         labels, fields = value["metadata"].get("labels") or {}, {"metadata.name": value["metadata"]["name"]}
         fields["type"] = value.get("type", "")
         fields |= {f"regarding.{name}": text for name, text in (value.get("regarding") or {}).items()}
+        fields |= {"reason": str(value.get("reason", ""))}
         return _match(self.query.get("labelSelector", ""), labels) and _match(
             self.query.get("fieldSelector", ""), fields
         )

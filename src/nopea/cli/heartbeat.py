@@ -49,7 +49,7 @@ async def liveness(client: KubeClient, namespace: str, *, anywhere: bool = True)
     from nopea.core.api.names import LEASE
 
     places = tuple(dict.fromkeys((namespace, SYSTEM_NAMESPACE)))
-    known = [found for place in places if (found := await _liveness_in(client, place)) is not None]
+    known = [found for place in places if (found := await liveness_in(client, place)) is not None]
     if not known and anywhere:
         known = await _liveness_elsewhere(client)
     for found in known:
@@ -61,7 +61,7 @@ async def liveness(client: KubeClient, namespace: str, *, anywhere: bool = True)
     return Liveness(None, f"Whether a controller runs is not known: no Lease {LEASE} can be read in {where}.")
 
 
-async def _liveness_in(client: KubeClient, namespace: str) -> Liveness | None:
+async def liveness_in(client: KubeClient, namespace: str) -> Liveness | None:
     """Return whether the holder of this Lease runs; None without a readable Lease."""
     from nopea.core.api.names import LEASE
     from nopea.kube.errors import ApiError

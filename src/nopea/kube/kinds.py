@@ -45,6 +45,13 @@ SUBJECT_REVIEWS = Resource(
     namespaced=False,
 )
 DEPLOYMENTS = Resource(group="apps", version="v1", kind="Deployment", plural="deployments", namespaced=True)
+CLUSTER_ROLE_BINDINGS = Resource(
+    group="rbac.authorization.k8s.io",
+    version="v1",
+    kind="ClusterRoleBinding",
+    plural="clusterrolebindings",
+    namespaced=False,
+)
 ROLE_BINDINGS = Resource(
     group="rbac.authorization.k8s.io",
     version="v1",
@@ -64,6 +71,10 @@ SERVICE_ACCOUNTS = Resource(
     group="", version="v1", kind="ServiceAccount", plural="serviceaccounts", namespaced=True
 )
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
+SERVICES = Resource(group="", version="v1", kind="Service", plural="services", namespaced=True)
+ENDPOINT_SLICES = Resource(
+    group="discovery.k8s.io", version="v1", kind="EndpointSlice", plural="endpointslices", namespaced=True
+)
 CONFIG_MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
 VALIDATING_WEBHOOKS = Resource(
     group="admissionregistration.k8s.io",

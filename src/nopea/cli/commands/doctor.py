@@ -35,8 +35,9 @@ def command(
 ) -> None:
     """Look whether Nopea works as it should, and say for each problem what to do.
 
-    It looks at the API server, Nopea's kinds, the controller, its Pods and its rights, Git servers, and other
-    GitOps tools. It writes nothing. What you may not read is marked with a question mark.
+    It looks at the API server, Nopea's kinds, the controller, its Pods and its rights, what specs name,
+    webhooks, receivers of notifications, Git servers, and other GitOps tools. It writes nothing. What you may
+    not read is marked with a question mark.
 
     Example: nopea doctor --fix
 
@@ -68,11 +69,10 @@ async def _before(client: KubeClient, profile: str | None, *, output: str) -> in
 
 async def _examine(client: KubeClient, namespace: str, *, system: str | None, fix: bool, output: str) -> int:
     from nopea.cli.doctor.examination import examine
-    from nopea.cli.heartbeat import SYSTEM_NAMESPACE
     from nopea.cli.progress import show_late_progress
 
     with show_late_progress("Looking at the API server.") as progress:
-        findings = await examine(client, namespace, system=system or SYSTEM_NAMESPACE, show=progress.show)
+        findings = await examine(client, namespace, system=system, show=progress.show)
     return _print(findings, output=output, fix=fix)
 
 

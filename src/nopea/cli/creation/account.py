@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nopea.cli.cluster import CommandError
-from nopea.cli.doctor.controller import Deployed, find_controller
+from nopea.cli.doctor.deployed import Deployed, find_controller
 from nopea.cli.heartbeat import SYSTEM_NAMESPACE
 from nopea.core.objects import RepoKey
 from nopea.kube.client import KubeClient

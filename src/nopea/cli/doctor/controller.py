@@ -2,98 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 
 from nopea import __version__
+from nopea.cli.doctor.deployed import LABELS, Deployed, Raw
 from nopea.cli.doctor.finding import Finding, good, problem, unknown, warning
 from nopea.cli.heartbeat import Liveness
 from nopea.core.health.pods import pod_trouble
-from nopea.kube.client import KubeClient, ServiceAccount
+from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
-from nopea.kube.kinds import DEPLOYMENTS, PODS
+from nopea.kube.kinds import PODS
 from nopea.kube.requests import Selection
 
-LABELS = "app.kubernetes.io/name=nopea"
 _RESTARTS = 3
 
-Raw = Mapping[str, Any]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployed:
-    """The Deployment of the controller."""
-
-    raw: Raw
-
-    @property
-    def namespace(self) -> str:
-        """Its namespace."""
-        return str(self.raw["metadata"]["namespace"])
-
-    @property
-    def container(self) -> Raw:
-        """The container of Nopea; the first one if none has its name."""
-        containers = list(self.raw["spec"]["template"]["spec"]["containers"])
-        return next((each for each in containers if each["name"] == "nopea"), containers[0])
-
-    @property
-    def account(self) -> ServiceAccount:
-        """The service account whose rights it has."""
-        pod = self.raw["spec"]["template"]["spec"]
-        return ServiceAccount(namespace=self.namespace, name=pod.get("serviceAccountName") or "default")
-
-    @property
-    def applies_as_itself(self) -> bool:
-        """Whether it applies what names no service account with its own rights."""
-        is_flag = "--apply-as-controller" in (self.container.get("args") or ())
-        return is_flag or self.option("apply-as-controller").lower() in ("true", "1", "yes", "on", "t", "y")
-
-    def option(self, name: str) -> str:
-        """Return the value of an option of `nopea run`, from its arguments or environment; empty if unset."""
-        arguments = [str(each) for each in self.container.get("args") or ()]
-        for place, argument in enumerate(arguments):
-            if argument == f"--{name}" and arguments[place + 1 :]:
-                return arguments[place + 1]
-            if argument.startswith(f"--{name}="):
-                return argument.partition("=")[2]
-        variable = f"NOPEA_{name.upper().replace('-', '_')}"
-        for each in self.container.get("env") or ():
-            if each["name"] == variable:
-                return str(each.get("value", ""))
-        return ""
-
-
-async def find_controller(client: KubeClient, namespace: str) -> Deployed | None:
-    """Return the Deployment of the controller in this namespace, None if there is none. Raises ApiError.
-
-    No other namespace is looked at: a tenant could make one that looks like it, and be granted its rights.
-    """
-    listed = await client.list(DEPLOYMENTS, Selection(namespace=namespace, labels=LABELS))
-    return Deployed(raw=listed.items[0].json()) if listed.items else None
-
-
-async def elsewhere(client: KubeClient) -> list[str]:
-    """Return the namespaces with a Deployment that looks like Nopea; none where they cannot be listed."""
-    try:
-        listed = await client.list(DEPLOYMENTS, Selection(labels=LABELS, metadata_only=True))
-    except ApiError:
-        return []
-    return sorted({live.meta.namespace for live in listed.items})
-
-
-def heartbeat_findings(liveness: Liveness, *, is_installed: bool) -> Iterator[Finding]:
+def heartbeat_findings(liveness: Liveness, controller: Deployed | None) -> Iterator[Finding]:
     """Yield whether a controller runs, and whether its version is that of this program."""
     if liveness.running:
         yield good("heartbeat", liveness.message)
         yield from _version_findings(liveness.version)
     elif liveness.running is None:
         yield unknown("heartbeat", liveness.message)
-    elif is_installed:
-        yield problem("heartbeat", liveness.message, "The lines about its Deployment and Pods say why.")
-    else:
+    elif controller is None:
         yield problem("heartbeat", liveness.message, "Start it, or install it with `nopea install`.")
+    elif controller.is_ready:
+        logs = f"`kubectl -n {controller.namespace} logs deployment/{controller.name} --since=1h`"
+        yield problem("heartbeat", liveness.message, f"Its Pod is ready, so its log says why: {logs}.")
+    else:
+        yield problem("heartbeat", liveness.message, "The lines about its Deployment and Pods say why.")
 
 
 def _version_findings(version: str) -> Iterator[Finding]:
@@ -113,10 +50,9 @@ def _version_findings(version: str) -> Iterator[Finding]:
 
 async def examine_deployment(client: KubeClient, controller: Deployed) -> AsyncIterator[Finding]:
     """Say whether the Deployment has its one Pod, and whether that Pod is fine."""
-    name = f"{controller.namespace}/{controller.raw['metadata']['name']}"
+    name = f"{controller.namespace}/{controller.name}"
     wanted = controller.raw["spec"].get("replicas", 1)
-    ready = (controller.raw.get("status") or {}).get("readyReplicas", 0)
-    scale = f"`kubectl -n {controller.namespace} scale deployment nopea --replicas=1`."
+    scale = f"`kubectl -n {controller.namespace} scale deployment {controller.name} --replicas=1`."
     try:
         listed = await client.list(PODS, Selection(namespace=controller.namespace, labels=LABELS))
         pods = [live.json() for live in listed.items]
@@ -126,11 +62,11 @@ async def examine_deployment(client: KubeClient, controller: Deployed) -> AsyncI
     if wanted != 1:
         what = "is scaled to 0" if not wanted else f"has {wanted} replicas, which undo each other's work"
         yield problem("deployment", f"Deployment {name} {what}.", f"Scale it to 1: {scale}")
-    elif ready:
+    elif controller.is_ready:
         yield good("deployment", f"Deployment {name} is ready: {controller.container['image']}")
     else:
         why = pod_trouble(pods) or "its Pod is not ready."
-        logs = f"`kubectl -n {controller.namespace} logs deployment/nopea` shows what it says."
+        logs = f"`kubectl -n {controller.namespace} logs deployment/{controller.name}` shows what it says."
         yield problem("deployment", f"Deployment {name} is not ready: {why}", _fix_of(why, logs))
     if "memory" not in (controller.container.get("resources") or {}).get("limits", {}):
         text = f"Deployment {name} has no memory limit: a leak or a huge repository harms its node."

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from nopea.cli.doctor.finding import Finding, good, problem, warning
+from nopea.cli.doctor.troubles import first_of
 from nopea.core.api.conditions import FETCHED, find
 from nopea.core.api.entries import StatusError
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.drift.mask import plain_line
 from nopea.core.git.source import host_of
+from nopea.core.objects import RepoKey
 from nopea.core.problem import Code
 from nopea.core.show.words import count
 from nopea.core.status.concerns import concerns_of
 
-_NAMES = 3
 _ELSEWHERE = "this machine"
 
 
-def git_findings(repositories: Iterable[Repository]) -> Iterator[Finding]:
-    """Yield a line for each server, and one for each way in which it fails repositories."""
+def git_findings(
+    repositories: Iterable[Repository], *, told: Container[tuple[RepoKey, Code]] = ()
+) -> Iterator[Finding]:
+    """Yield a line for each server, and one for each way in which it fails repositories.
+
+    `told` are errors that have a line already.
+    """
     by_host: dict[str, list[Repository]] = defaultdict(list)
     for repository in repositories:
         if isinstance(repository.spec, GitRepositorySpec):
@@ -29,8 +35,10 @@ def git_findings(repositories: Iterable[Repository]) -> Iterator[Finding]:
     fine: list[str] = []
     for host, found in sorted(by_host.items()):
         failures = _failures(found)
-        for code, failing in sorted(failures.items()):
-            yield _failure(host, code, failing, of=len(found))
+        for code, all_failing in sorted(failures.items()):
+            failing = [each for each in all_failing if (each[0].key, Code(code)) not in told]
+            if failing:
+                yield _failure(host, code, failing, of=len(found))
         if not failures and any(_was_fetched(each) for each in found):
             fine.append(
                 f"{host} ({count(len(found), 'repository') if len(found) == 1 else _many(len(found))})"
@@ -60,10 +68,9 @@ def _failures(repositories: Iterable[Repository]) -> dict[str, list[tuple[Reposi
 
 def _failure(host: str, code: str, failing: list[tuple[Repository, StatusError]], *, of: int) -> Finding:
     first, error = failing[0]
-    names = ", ".join(str(repository.key) for repository, _ in failing[:_NAMES])
-    more = f" and {len(failing) - _NAMES} more" if len(failing) > _NAMES else ""
+    names = first_of(str(repository.key) for repository, _ in failing)
     share = "its repository" if of == 1 else f"{len(failing)} of {_many(of)}"
-    text = f"{host} fails {share} ({names}{more}). {code} {plain_line(error.message, limit=300)}"
+    text = f"{host} fails {share} ({names}). {code} {plain_line(error.message, limit=300)}"
     why = f" `nopea why {first.key.arguments}` says more." if len(failing) > 1 else ""
     return problem("git", text, f"{plain_line(error.hint, limit=300)}{why}")
 

@@ -18,11 +18,6 @@ AWS_KMS = "sops.aws-kms"
 CA_CRT = "ca.crt"
 _NO_SECRET = Secret(b"")
 _FIELDS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-_TOKEN = "sops.vault-token"
-AWS_KMS = "sops.aws-kms"
-CA_CRT = "ca.crt"
-_NO_SECRET = Secret(b"")
-_FIELDS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 # A mapping of YAML, or a line of an INI file.
 _LINE = re.compile(r"""^\s*(aws_[a-z_]+)\s*[:=]\s*(["']?)([!-~]*?)\2\s*(?:#.*)?$""", re.MULTILINE)
 _PRINTED = re.compile(r"[!-~]+")

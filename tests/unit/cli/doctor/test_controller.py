@@ -8,17 +8,12 @@ import pytest
 from tests.fakes.cluster import FakeCluster
 
 from nopea import __version__
-from nopea.cli.doctor.controller import (
-    Deployed,
-    elsewhere,
-    examine_deployment,
-    find_controller,
-    heartbeat_findings,
-)
+from nopea.cli.doctor.controller import examine_deployment, heartbeat_findings
+from nopea.cli.doctor.deployed import Deployed
 from nopea.cli.doctor.finding import Verdict
 from nopea.cli.heartbeat import Liveness
 from nopea.kube.errors import ApiFailure, ForbiddenError
-from nopea.kube.kinds import DEPLOYMENTS, PODS
+from nopea.kube.kinds import PODS
 
 LABELS = {"app.kubernetes.io/name": "nopea"}
 LIMITS = {"limits": {"memory": "2Gi"}}
@@ -97,34 +92,6 @@ async def test_pods_that_may_not_be_read_are_told() -> None:
     assert [each.verdict for each in findings] == [Verdict.UNKNOWN, Verdict.GOOD]
 
 
-async def test_only_the_named_namespace_is_trusted() -> None:
-    """A Deployment of a tenant that looks like Nopea is told of, and is granted nothing."""
-    cluster = FakeCluster(namespaces=("gitops",))
-    assert await find_controller(cluster.client, "nopea-system") is None
-    cluster.create(deployment(namespace="gitops"))
-
-    assert await find_controller(cluster.client, "nopea-system") is None
-    assert await elsewhere(cluster.client) == ["gitops"]
-    controller = await find_controller(cluster.client, "gitops")
-    assert controller is not None
-    assert str(controller.account) == "system:serviceaccount:gitops:nopea"
-    refused = ForbiddenError(ApiFailure(code=403))
-    cluster.fail_next("list", DEPLOYMENTS, refused, times=2)
-    with pytest.raises(ForbiddenError):
-        await find_controller(cluster.client, "gitops")
-    assert await elsewhere(cluster.client) == []
-
-
-def test_options_are_read_from_arguments_and_environment() -> None:
-    """As `nopea run` reads them; a value from a Secret is not known."""
-    environment = [{"name": "NOPEA_DEFAULT_SERVICE_ACCOUNT", "value": "deployer"}, {"name": "NOPEA_X"}]
-    raw = deployment(args=["run", "--namespace", "shop", "--log-level=debug"], env=environment)
-    controller = Deployed(raw=raw)
-
-    options = ("namespace", "log-level", "default-service-account", "x", "port")
-    assert [controller.option(name) for name in options] == ["shop", "debug", "deployer", "", ""]
-
-
 @pytest.mark.parametrize(
     ("version", "verdict", "words"),
     [
@@ -137,7 +104,8 @@ def test_options_are_read_from_arguments_and_environment() -> None:
 )
 def test_versions_are_compared(version: str, verdict: Verdict, words: str) -> None:
     """The Lease has the controller's; who may write it can write rubbish."""
-    _, finding = heartbeat_findings(Liveness(True, "It runs.", "nopea-system", version), is_installed=True)
+    alive = Liveness(True, "It runs.", "nopea-system", version)
+    _, finding = heartbeat_findings(alive, Deployed(raw=deployment()))
 
     assert finding.verdict is verdict
     assert words in finding.message
@@ -147,9 +115,19 @@ def test_versions_are_compared(version: str, verdict: Verdict, words: str) -> No
     ("alive", "verdict"),
     [(Liveness(False, "It was stopped."), Verdict.PROBLEM), (NOBODY, Verdict.UNKNOWN)],
 )
-@pytest.mark.parametrize("is_installed", [True, False])
-def test_a_dead_controller_is_a_problem(alive: Liveness, verdict: Verdict, *, is_installed: bool) -> None:
-    """What is not known is none."""
-    (finding,) = heartbeat_findings(alive, is_installed=is_installed)
+@pytest.mark.parametrize(
+    ("controller", "fix"),
+    [
+        (None, "install"),
+        (Deployed(raw=deployment(ready=0)), "The lines about its Deployment"),
+        (Deployed(raw=deployment()), "`kubectl -n nopea-system logs deployment/nopea --since=1h`"),
+    ],
+)
+def test_a_dead_controller_is_a_problem(
+    alive: Liveness, verdict: Verdict, controller: Deployed | None, fix: str
+) -> None:
+    """What is not known is none. A Pod that is ready is not what is wrong: its log says more."""
+    (finding,) = heartbeat_findings(alive, controller)
 
     assert finding.verdict is verdict
+    assert verdict is Verdict.UNKNOWN or fix in finding.fix

@@ -10,6 +10,7 @@ from nopea.cli.doctor.finding import Verdict
 from nopea.cli.doctor.git_servers import git_findings, repository_findings
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.tenancy import AS_CALLER
+from nopea.core.problem import Code
 
 FETCHED = {**READY, "type": "Fetched"}
 
@@ -80,3 +81,13 @@ def test_how_many_need_somebody_is_told() -> None:
     assert [each.message for each in repository_findings([bad, bad])] == [
         "2 of 2 GitRepositories need somebody."
     ]
+
+
+def test_what_has_a_line_already_is_not_told_again() -> None:
+    """Such as a Secret that does not exist."""
+    told = repository("a", "https://git.example/a", "NOPEA-G012")
+    other = repository("b", "https://git.example/b", "NOPEA-G012")
+
+    assert list(git_findings([told], told={(told.key, Code.GIT_SECRET_MISSING)})) == []
+    (found,) = git_findings([told, other], told={(told.key, Code.GIT_SECRET_MISSING)})
+    assert "git.example fails 1 of 2 repositories (shop/b)" in found.message
