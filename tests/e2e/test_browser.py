@@ -21,6 +21,8 @@ from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Repo, Site
 from tests.e2e.yamls import config_map, text
 
+from nopea.dashboard.pages.render import leading_page
+
 CHROMIUM = os.environ.get("NOPEA_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 AXE = os.environ.get("NOPEA_AXE", "")
 pytestmark = pytest.mark.skipif(
@@ -131,6 +133,20 @@ async def test_drift_appears_and_is_healed_by_a_click(opened: Page, repo: Repo) 
     await expect(opened.locator("#drift")).to_contain_text("reports no changes")
     await expect(opened.locator("h1")).to_contain_text("fine")
     assert repo.site.cluster.must_get(repo.site.place("v1 configmaps", "web"))["data"] == {"colour": "blue"}
+
+
+async def test_page_in_a_file_leads_to_the_dashboard(cluster: Cluster, tmp_path: Path) -> None:
+    """As `nopea ui` opens it: the token is exchanged, and its cookie is sent at once."""
+    file = tmp_path / "open.html"
+    with running_ui(cluster.lab.kubeconfig) as ui:
+        file.write_text(leading_page(ui.address), encoding="utf-8")
+        async with async_playwright() as driver:
+            chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+            page = await chromium.new_page()
+            await page.goto(file.as_uri())
+            await page.wait_for_selector("#live.good")
+            assert page.url == f"{ui.base}/"
+            await chromium.close()
 
 
 async def test_search_and_states_filter_without_a_reload(opened: Page, repo: Repo) -> None:

@@ -9,6 +9,9 @@ import click
 from nopea.cli.cluster import ClusterChoice, all_namespaces_option, cluster_options, run_with_cluster
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from nopea.cli.ui_source import WatchedSource
     from nopea.dashboard.routes import Dashboard
     from nopea.kube.client import KubeClient
     from nopea.web.server import ServedPort
@@ -65,9 +68,10 @@ async def _serve(
     port: int,
     browser: bool,
 ) -> int:
-    import asyncio
+    from contextlib import nullcontext
 
     from nopea import tasks
+    from nopea.cli.browser import opened_browser
     from nopea.cli.cluster import CommandError
     from nopea.cli.ui_source import UserWorkbench, watched_source
     from nopea.dashboard.local import LocalGate
@@ -82,14 +86,14 @@ async def _serve(
     dashboard = Dashboard(source, gate.admit, workbench=UserWorkbench(client))
     following = tasks.spawn(source.run(), name="GitRepositories")
     try:
-        async with asyncio.timeout(LIST_SECONDS):
-            await source.listed.wait()
+        await _until_listed(source)
         async with listening(_listener(dashboard, port)) as bound:
-            _announce(gate.address(bound), open_it=browser)
-            await _until_interrupted()
+            address = gate.address(bound)
+            click.echo(address)
+            click.echo("The address works once. Ctrl+C ends this.", err=True)
+            with opened_browser(address) if browser else nullcontext():
+                await _until_interrupted(following)
             dashboard.close()
-    except TimeoutError as error:
-        raise CommandError("The list of GitRepositories has not come in time.", "Try again.") from error
     except ListenError as error:
         raise CommandError(str(error), "Leave out --port to get a free one.") from error
     finally:
@@ -113,27 +117,37 @@ def _listener(dashboard: Dashboard, port: int) -> ServedPort:
     )
 
 
-async def _until_interrupted() -> None:
-    """Wait for SIGINT; SIGTERM cancels the command."""
+async def _until_listed(source: WatchedSource) -> None:
+    import asyncio
+
+    from nopea.cli.cluster import CommandError
+
+    try:
+        async with asyncio.timeout(LIST_SECONDS):
+            await source.listed.wait()
+    except TimeoutError as error:
+        raise CommandError("The list of GitRepositories has not come in time.", "Try again.") from error
+
+
+async def _until_interrupted(following: asyncio.Task[None]) -> None:
+    """Wait for SIGINT, or until the pages are not kept current any more; SIGTERM cancels the command."""
     import asyncio
     import signal
+
+    from nopea import tasks
 
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, told.set)
+    interrupted = tasks.spawn(_wait(told), name="Ctrl+C")
     try:
-        await told.wait()
+        await asyncio.wait({interrupted, following}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()
     finally:
+        await tasks.end(interrupted)
         loop.remove_signal_handler(signal.SIGINT)
 
 
-def _announce(address: str, *, open_it: bool) -> None:
-    import webbrowser
-
-    click.echo(address)
-    click.echo("The address works once. Ctrl+C ends this.", err=True)
-    if open_it:
-        try:
-            webbrowser.open(address)
-        except webbrowser.Error:
-            click.echo("No browser could be opened: open the address yourself.", err=True)
+async def _wait(told: asyncio.Event) -> None:
+    await told.wait()

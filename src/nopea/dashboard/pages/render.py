@@ -151,6 +151,11 @@ def message_page(site: SiteInfo, message: SiteMessage) -> str:
     return _render("message.html", site=site, message=message)
 
 
+def leading_page(address: str) -> str:
+    """Return a page that leads to an address at once."""
+    return _render("leading.html", address=address)
+
+
 def _facts(site: SiteInfo, page: RepositoryPage) -> dict[str, Any]:
     return {
         "site": site,
