@@ -41,19 +41,35 @@ async def examine_rights(
 
 async def _own_rights(client: KubeClient, controller: Deployed) -> AsyncIterator[Finding]:
     """Yield a finding for each role of Nopea itself of which a right is missing."""
-    account, only = controller.account, controller.option("namespace")
-    for role in objects(Profile.TENANTS):
-        if role["kind"] not in ("ClusterRole", "Role") or role["metadata"]["name"] != "nopea":
-            continue
-        own = only or controller.namespace
-        namespace = own if role["kind"] == "Role" else only
+    account = controller.account
+    for role in own_roles(controller):
+        namespace = role["metadata"].get("namespace", "")
         wanted = [each for rule in role["rules"] for each in _permissions(rule, namespace)]
         missing = await missing_rights(client, wanted, account)
         if missing:
             text = f"The controller ({account}) may not {told(missing)}."
-            yield problem("rights", text, APPLY, *_granting(role, account, namespace))
+            yield problem("rights", text, APPLY, role, binding(role["metadata"], role["kind"], account))
 
 
+def own_roles(controller: Deployed) -> list[Manifest]:
+    """Return the ClusterRole and the Role of Nopea itself.
+
+    One that works in one namespace needs in the whole cluster only what is not in namespaces.
+    """
+    everywhere, own = (
+        each
+        for each in objects(Profile.TENANTS)
+        if each["kind"] in ("ClusterRole", "Role") and each["metadata"]["name"] == "nopea"
+    )
+    only = controller.option("namespace")
+    own["metadata"]["namespace"] = only or controller.namespace
+    if only:
+        own["rules"] += [rule for rule in everywhere["rules"] if not _CLUSTER_SCOPED & {*rule["resources"]}]
+        everywhere["rules"] = [rule for rule in everywhere["rules"] if rule not in own["rules"]]
+    return [everywhere, own]
+
+
+_CLUSTER_SCOPED = frozenset({"customresourcedefinitions", "namespaces"})
 APPLY = "`nopea doctor --fix | kubectl apply -f -` grants it."
 _LOOK = f"{APPLY} Look first: Nopea may then read all Secrets there"
 _PUSHERS = "whoever may push to these repositories then has the rights of these accounts"
@@ -63,24 +79,15 @@ def _permissions(rule: Mapping[str, Any], namespace: str) -> Iterator[Permission
     """Yield what a rule of a role allows; cluster-scoped kinds are asked for without a namespace."""
     for group in rule["apiGroups"]:
         for resource in rule["resources"]:
-            is_cluster_scoped = resource in ("customresourcedefinitions", "namespaces")
             for verb in rule["verbs"]:
                 for name in rule.get("resourceNames") or ("",):
                     yield Permission(
                         verb=verb,
                         group=group,
                         resource=resource,
-                        namespace="" if is_cluster_scoped else namespace,
+                        namespace="" if resource in _CLUSTER_SCOPED else namespace,
                         name=name,
                     )
-
-
-def _granting(role: Manifest, account: ServiceAccount, namespace: str) -> Iterator[Manifest]:
-    """Yield the whole role, and its binding to the account."""
-    kind = "Role" if namespace else "ClusterRole"
-    metadata = dict(role["metadata"]) | ({"namespace": namespace} if namespace else {})
-    yield {**role, "kind": kind, "metadata": metadata}
-    yield binding(metadata, kind, account)
 
 
 def binding(metadata: Mapping[str, Any], kind: str, account: ServiceAccount) -> Manifest:

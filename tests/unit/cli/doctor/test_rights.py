@@ -7,7 +7,7 @@ from tests.unit.cli.doctor.test_controller import deployment
 
 from nopea.cli.doctor.deployed import Deployed
 from nopea.cli.doctor.finding import Verdict
-from nopea.cli.doctor.rights import account_name, examine_rights, missing_rights, told
+from nopea.cli.doctor.rights import account_name, examine_rights, missing_rights, own_roles, told
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.kube.access import Permission
 
@@ -56,3 +56,31 @@ def test_missing_rights_are_told_by_kind() -> None:
     )
     assert told(on("get", "secrets", f"s{each}") for each in range(9)) == "get secrets s0, s1, s2 and 6 more"
     assert told(on("get", f"r{each}") for each in range(7)).endswith("get r4 and 2 others")
+
+
+async def test_in_one_namespace_each_role_is_granted_once_and_whole() -> None:
+    """Two Roles of one name would undo each other, and a Role grants nothing outside of namespaces."""
+    cluster, controller = FakeCluster(), Deployed(raw=deployment(args=["run", "--namespace=shop"]))
+    cluster.without_watch.add("")
+
+    findings = [each async for each in examine_rights(cluster.client, controller, [], [])]
+
+    made = [each for finding in findings for each in finding.manifests]
+    assert [(each["kind"], each["metadata"].get("namespace")) for each in made] == [
+        ("ClusterRole", None), ("ClusterRoleBinding", None), ("Role", "shop"), ("RoleBinding", "shop"),
+    ]  # fmt: skip
+    resources = [sorted({name for rule in role["rules"] for name in rule["resources"]}) for role in made[::2]]
+    assert resources == [
+        ["customresourcedefinitions", "namespaces"],
+        ["events", "gitrepositories", "gitrepositories/finalizers", "gitrepositories/status", "inventories",
+         "leases", "secrets"],
+    ]  # fmt: skip
+
+
+def test_in_the_whole_cluster_the_roles_are_those_of_deploy() -> None:
+    """The Role is in Nopea's own namespace."""
+    everywhere, own = own_roles(Deployed(raw=deployment()))
+
+    assert everywhere["kind"] == "ClusterRole"
+    assert any("gitrepositories" in rule["resources"] for rule in everywhere["rules"])
+    assert own["metadata"]["namespace"] == "nopea-system"

@@ -76,7 +76,7 @@ async def test_all_is_well_in_one_line() -> None:
     where = cluster()
     store_secret(where, "hook", token=TOKEN)
     store_secret(where, "nopea-webhook", namespace="nopea-system", token=TOKEN)
-    pushed = entry("a" * 40, trigger="webhook, poll")
+    pushed = entry("a" * 40, trigger="webhook,poll")
 
     (found,) = await findings(where, repository(**HOOK))
     (dated,) = await findings(where, repository(**HOOK, status={"history": [pushed]}))
