@@ -102,7 +102,7 @@ class App:
         process.readiness.draining = True
         if process.dashboard is not None:
             process.dashboard.pages.close()
-        await tasks.end(services["controller"], services["heartbeat"])
+        await tasks.end(services["controller"], services["heartbeat"], services.get("pull request plans"))
         for_syncs, for_messages = drain_shares(self._settings.shutdown_seconds)
         await process.controller.drain(seconds=for_syncs)
         process.events.stop()
@@ -172,6 +172,8 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
         "events": process.events.run(),
         "notifications": process.notifier.run(),
     }
+    if process.pull_requests is not None:
+        work["pull request plans"] = process.pull_requests.run()
     if process.users is not None:
         work["users"] = process.users.address.run()
     started = {name: tasks.spawn(running, name=name) for name, running in work.items()}

@@ -40,6 +40,10 @@ from nopea.metrics.tracing import tracer_from
 from nopea.notify.cdevents import cdevents_sink
 from nopea.notify.notifier import Notifier
 from nopea.notify.outboxes import Outboxes
+from nopea.pulls.api import ForgeApi
+from nopea.pulls.commenter import Commenter
+from nopea.pulls.planner import PullRequestPlanner, fetcher_of
+from nopea.pulls.service import PullRequestPlans
 from nopea.readings import Parts, readings_of, repositories_of
 from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.inputs import ClusterInputs
@@ -116,6 +120,8 @@ class Process:
     metrics: Sequence[web.RouteDef]
     dashboard: ServedDashboard | None
     webhooks: Sequence[web.RouteDef]
+    pull_requests: PullRequestPlans | None
+    """None unless plans are commented."""
     users: Users | None
     """None unless users are recorded."""
 
@@ -200,6 +206,17 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             policy=settings.tenancy,
         )
         readiness = Readiness(controller)
+        pull_requests = None
+        if settings.notify.pull_request_plans:
+            api = await stack.enter_async_context(ForgeApi(settings.tenancy.git_networks))
+            fetcher = fetcher_of(services, git, renderer, downloads, keys)
+            pull_requests = PullRequestPlans(
+                services,
+                PullRequestPlanner(services, fetcher),
+                Commenter(api),
+                events,
+                cluster=settings.notify.cluster,
+            )
         parts = Parts(
             client=client,
             git=git,
@@ -232,7 +249,8 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             inventory_key=inventory_key,
             readiness=readiness,
             metrics=metrics_routes(_exposition(parts, instruments).scrape),
-            webhooks=_webhooks(settings, parts, readiness, instruments).routes(),
+            webhooks=_webhooks(settings, parts, readiness, instruments, pull_requests).routes(),
+            pull_requests=pull_requests,
             users=_users(client, services, namespace=own_namespace) if settings.record_users else None,
             dashboard=_dashboard(settings, parts, readiness) if settings.dashboard else None,
         )
@@ -311,7 +329,13 @@ def _exposition(parts: Parts, instruments: Instruments) -> Exposition:
     )
 
 
-def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instruments: Instruments) -> Webhooks:
+def _webhooks(
+    settings: Settings,
+    parts: Parts,
+    readiness: Readiness,
+    instruments: Instruments,
+    pull_requests: PullRequestPlans | None,
+) -> Webhooks:
     return Webhooks(
         repositories=parts.repositories,
         wake=parts.controller.webhook_received,
@@ -322,6 +346,7 @@ def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instrument
         shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
         bodies=Bodies(limit=settings.webhook_body_limit),
         why_not_ready=readiness.why_not,
+        plan=pull_requests.offer if pull_requests is not None else None,
         measure=instruments.webhook,
     )
 

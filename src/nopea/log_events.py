@@ -262,6 +262,31 @@ def commit_status_not_sent(repo: RepoKey, why: str) -> None:
     """The commits of a repository get no status; logged once."""
 
 
+@event(INFO, "pull request planned")
+def pull_request_planned(repo: RepoKey, number: int, commit: str, comment: str, seconds: float) -> None:
+    """The plan of a pull request was made; `comment` is `created`, `updated` or, if nothing changes, `none`."""
+
+
+@event(DEBUG, "pull request waits")
+def pull_request_waits(repo: RepoKey, number: int, why: str, seconds: float) -> None:
+    """The plan of a pull request could not be made or commented, and is tried again after `seconds`."""
+
+
+@event(WARNING, "pull request not planned")
+def pull_request_not_planned(repo: RepoKey, number: int, why: str) -> None:
+    """The plan of a pull request was given up, after several tries if they could help."""
+
+
+@event(WARNING, "pull requests refused")
+def pull_requests_refused(repo: RepoKey, problem: str) -> None:
+    """No plan of the repository can be commented; the GitRepository has an Event. Logged once."""
+
+
+@event(ERROR, "pull request plan crashed")
+def pull_request_plan_crashed(repo: RepoKey) -> None:
+    """A bug in Nopea: a pull request has no plan, nothing else. With `traceback`."""
+
+
 @event(WARNING, "sink failing")
 def sink_failing(sink: str, url: str, error: str) -> None:
     """A receiver accepted nothing at two attempts in a row; logged once until it recovers."""
@@ -302,9 +327,15 @@ def traces_lost(seconds: float) -> None:
 
 @event(INFO, "webhook received")
 def webhook_received(
-    address: str, provider: str, woken: Collection[RepoKey], ignored: str, seconds: float, suppressed: int
+    address: str,
+    provider: str,
+    woken: Collection[RepoKey],
+    planned: Collection[RepoKey],
+    ignored: str,
+    seconds: float,
+    suppressed: int,
 ) -> None:
-    """A genuine delivery: the repositories that it woke, or why there are none; of the latter at most 100 lines at once and two a second."""
+    """A genuine delivery: the repositories that it woke or plans its pull request for, or why there are none; of the latter at most 100 lines at once and two a second."""
 
 
 @event(WARNING, "webhook refused")

@@ -39,6 +39,8 @@ class NotifySettings:
     cluster: str = ""
     commit_status: bool = False
     target_url: str = ""
+    pull_request_plans: bool = False
+    """Comment plans on the pull requests of GitRepositories that ask for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

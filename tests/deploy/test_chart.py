@@ -41,6 +41,7 @@ EVERYTHING: dict[str, Any] = {
     },
     "clusterName": "production",
     "commitStatus": {"enabled": True, "url": "https://status.example"},
+    "pullRequestPlans": True,
     "cdevents": {
         "sinks": ["https://events.example"], "source": "https://nopea.example", "mode": "structured",
         "version": "0.4.1", "drift": "custom", "environment": "production",
@@ -240,6 +241,7 @@ def test_every_value_reaches_its_place() -> None:
         "NOPEA_CLUSTER_NAME": "production",
         "NOPEA_COMMIT_STATUS": "true",
         "NOPEA_COMMIT_STATUS_URL": "https://status.example",
+        "NOPEA_PULL_REQUEST_PLANS": "true",
         "NOPEA_CDEVENTS_SINK": "https://events.example",
         "NOPEA_CDEVENTS_SOURCE": "https://nopea.example",
         "NOPEA_CDEVENTS_MODE": "structured",

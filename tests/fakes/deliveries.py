@@ -67,6 +67,23 @@ def push(
     return github("push", payload, **how)
 
 
+def pull_request(
+    *, url: str = URL, action: str = "opened", number: int = 7, branch: str = "more", base: str = "main",
+    commit: str = "c0ffee0" + "0" * 33, is_fork: bool = False, **how: str,
+) -> Sent:  # fmt: skip
+    """Return GitHub's delivery for a pull request."""
+    payload = {
+        "action": action,
+        "number": number,
+        "pull_request": {
+            "head": {"ref": branch, "sha": commit, "repo": {"id": 2 if is_fork else 1}},
+            "base": {"ref": base, "sha": "b" * 40, "repo": {"id": 1}},
+        },
+        "repository": {"full_name": "shop/api", "clone_url": url, "default_branch": "main"},
+    }
+    return github("pull_request", payload, **how)
+
+
 def ping(**how: str) -> Sent:
     """Return GitHub's ping."""
     return github("ping", {"zen": "Keep it small.", "repository": {"clone_url": URL}}, **how)

@@ -26,6 +26,8 @@ class FakeWatch:
         self.down = False
         self.hangs = False
         self.refuse: ApiError | None = None
+        self.refuse_everywhere: ApiError | None = None
+        """What lists of all namespaces meet."""
         self.lists = 0
         self.selections: list[Selection] = []
         self._lines: asyncio.Queue[bytes] = asyncio.Queue()
@@ -79,6 +81,8 @@ class FakeWatch:
             raise UnreachableError("no route to the API server")
         if self.refuse is not None:
             raise self.refuse
+        if self.refuse_everywhere is not None and not self.selections[-1].namespace:
+            raise self.refuse_everywhere
         self.lists += 1
         items = tuple(LiveObject(orjson.dumps(one)) for one in self.objects.values())
         versions = [int(one["metadata"]["resourceVersion"]) for one in self.objects.values()]

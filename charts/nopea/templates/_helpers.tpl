@@ -73,6 +73,7 @@ empty or in `env`: a list of variables with a name twice is refused by server-si
   (dict "name" "NOPEA_CLUSTER_NAME" "value" .Values.clusterName)
   (dict "name" "NOPEA_COMMIT_STATUS" "value" .Values.commitStatus.enabled)
   (dict "name" "NOPEA_COMMIT_STATUS_URL" "value" .Values.commitStatus.url)
+  (dict "name" "NOPEA_PULL_REQUEST_PLANS" "value" .Values.pullRequestPlans)
   (dict "name" "NOPEA_CDEVENTS_SINK" "value" (join "," .Values.cdevents.sinks) "ref" .Values.cdevents.sinkSecret)
   (dict "name" "NOPEA_CDEVENTS_SOURCE" "value" .Values.cdevents.source)
   (dict "name" "NOPEA_CDEVENTS_MODE" "value" .Values.cdevents.mode)

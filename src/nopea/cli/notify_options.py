@@ -52,6 +52,7 @@ def notify_settings(
     cluster_name: str | None,
     commit_status: bool,
     commit_status_url: str | None,
+    pull_request_plans: bool,
 ) -> NotifySettings:
     """Return the settings that the options give; raises SettingError."""
     return NotifySettings(
@@ -68,6 +69,7 @@ def notify_settings(
         cluster=plain_line(cluster_name or "", limit=100),
         commit_status=commit_status,
         target_url=commit_status_url or "",
+        pull_request_plans=pull_request_plans,
     )
 
 
@@ -180,4 +182,9 @@ _OPTIONS = (
         help="Set the commit status on GitHub, GitLab and Gitea, with the repository's own token.",
     ),
     click.option("--commit-status-url", help="URL that commit statuses link to.  [default: none]"),
+    click.option(
+        "--pull-request-plans",
+        is_flag=True,
+        help="Comment plans on pull requests, for GitRepositories with spec.planPullRequests.",
+    ),
 )

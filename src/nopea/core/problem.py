@@ -138,6 +138,7 @@ class Code(enum.StrEnum):
     WEBHOOK_TRY_AGAIN = "NOPEA-W009"
 
     NOTIFY_RECEIVER = "NOPEA-N001"
+    PULL_REQUEST_PLAN = "NOPEA-N002"
 
     @property
     def reason(self) -> str:

@@ -25,9 +25,9 @@ _NOT_NOW = Problem(
 )
 
 
-def woken(keys: Sequence[RepoKey]) -> web.Response:
-    """Return the response that these repositories ask Git now."""
-    return _answer(HTTPStatus.ACCEPTED, {"woken": [str(key) for key in keys]})
+def accepted(effect: str, keys: Sequence[RepoKey]) -> web.Response:
+    """Return the response that these repositories are `woken`, so that they ask Git, or `planned`."""
+    return _answer(HTTPStatus.ACCEPTED, {effect: [str(key) for key in keys]})
 
 
 def ignored(reason: str) -> web.Response:

@@ -76,18 +76,20 @@ class DeliveryLog:
         provider: str,
         woken: Collection[RepoKey],
         *,
+        planned: Collection[RepoKey] = (),
         ignored: str,
         seconds: float,
         namespace: str = "",
     ) -> None:
-        """Log a genuine delivery; those that wake nothing are limited, because some pings are unsigned."""
-        suppressed = 0 if woken else self._ignored.take(namespace)
+        """Log a genuine delivery; those without an effect are limited, because some pings are unsigned."""
+        suppressed = 0 if woken or planned else self._ignored.take(namespace)
         if suppressed is not None:
             log.write(
                 log_events.webhook_received,
                 address=loggable(path, longest=_MAX_ADDRESS),
                 provider=provider,
                 woken=woken,
+                planned=planned,
                 ignored=ignored,
                 seconds=round(seconds, 4),
                 suppressed=suppressed,

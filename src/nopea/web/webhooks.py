@@ -1,7 +1,7 @@
-"""`POST /webhook…`: wakes the repositories that a push concerns, so that they ask Git.
+"""`POST /webhook…`: wakes the repositories that a push concerns, and has pull requests planned.
 
-A delivery decides which repositories ask Git, never what is applied. The response does not wait for their
-work. Nothing is parsed before the sender is authenticated.
+A delivery decides which repositories ask Git, never what is applied or planned. The response does not wait
+for their work. Nothing is parsed before the sender is authenticated.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
-from nopea.core.webhooks.delivery import Delivery
+from nopea.core.webhooks.delivery import NOT_ABOUT_REFS, Delivery, PullRequest
 from nopea.core.webhooks.extract import extract
-from nopea.core.webhooks.match import concerns, matches_url
+from nopea.core.webhooks.match import concerns, concerns_pull_request, matches_url
 from nopea.core.webhooks.refused import RefusedError
 from nopea.core.webhooks.verify import authenticate, is_unsigned_ping
 from nopea.measure import Measure, not_measured
 from nopea.state.repositories import RepositoryStore
-from nopea.web.answers import ignored, not_authenticated, refused, woken
+from nopea.web.answers import accepted, ignored, not_authenticated, refused
 from nopea.web.bodies import Bodies
 from nopea.web.delivery_log import DeliveryLog
 from nopea.web.secrets import HookSecrets, SharedSecret
@@ -71,7 +71,8 @@ class _Endpoint:
 class Webhooks:
     """Receives deliveries. `wake` triggers repositories and returns those that it woke; it never blocks.
 
-    `has_links` says whether files outside a repository's `spec.path` may matter to it.
+    `has_links` says whether files outside a repository's `spec.path` may matter to it. `plan` queues a pull
+    request for a repository; None: they are not planned.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Webhooks:
         shared: SharedSecret,
         bodies: Bodies,
         why_not_ready: Callable[[], str],
+        plan: Callable[[RepoKey, PullRequest], None] | None = None,
         measure: Measure = not_measured,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _now,
@@ -95,6 +97,7 @@ class Webhooks:
         self._shared = shared
         self._bodies = bodies
         self._why_not_ready = why_not_ready
+        self._plan = plan
         self._measure = measure
         self._clock = clock
         self._now = now
@@ -146,18 +149,20 @@ class Webhooks:
                 request.path, error.problem, status=answer.status, namespace=self._namespace(request)
             )
             return answer
-        keys, reason = self._wake_concerned(delivery, endpoint, address=request.path)
+        keys, reason = self._act(delivery, endpoint, address=request.path)
         seconds = self._clock() - began
-        self._measure(delivery.provider, "woken" if keys else "ignored", seconds)
+        effect = "planned" if delivery.pull_request is not None else "woken"
+        self._measure(delivery.provider, effect if keys else "ignored", seconds)
         self._log.received(
             request.path,
             delivery.provider,
-            keys,
+            keys if effect == "woken" else (),
+            planned=keys if effect == "planned" else (),
             ignored=reason,
             seconds=seconds,
             namespace=self._namespace(request),
         )
-        return woken(keys) if keys else ignored(reason)
+        return accepted(effect, keys) if keys else ignored(reason)
 
     def _ping(self, path: str, began: float) -> web.Response:
         """Answer a test that nobody signed, at any address: it says no more than that Nopea is reached."""
@@ -220,28 +225,40 @@ class Webhooks:
                 raise
             return authenticate(headers, body, renewed, provider=endpoint.provider, now=self._now())
 
-    def _wake_concerned(
+    def _act(
         self, delivery: Delivery, endpoint: _Endpoint, *, address: str
     ) -> tuple[tuple[RepoKey, ...], str]:
-        """Wake the repositories that the delivery concerns and return them; without any, return why."""
+        """Wake the repositories that the delivery concerns, or have its pull request planned for them.
+
+        Return them; without any, return why.
+        """
         if delivery.ignored:
             return (), delivery.ignored
+        if delivery.pull_request is not None and self._plan is None:
+            return (), NOT_ABOUT_REFS
         if delivery.id and (address, delivery.id) in self._recent:
             return (), "duplicate"
         candidates = self._candidates(delivery, endpoint.key)
         if not candidates:
             return (), "other repository"
         concerned = [
-            repository
-            for repository, spec in candidates
-            if concerns(spec, delivery, has_links=self._has_links(repository.key))
+            repository for repository, spec in candidates if self._concerns(repository.key, spec, delivery)
         ]
         if not concerned:
             return (), "other ref or paths"
-        keys = self._wake(repository.key for repository in concerned if not repository.suspended)
+        able = [repository.key for repository in concerned if not repository.suspended]
+        keys = self._wake(able) if delivery.pull_request is None else tuple(able)
+        if delivery.pull_request is not None and self._plan is not None:
+            for key in keys:
+                self._plan(key, delivery.pull_request)
         if keys and delivery.id:  # a repetition that woke no repository gets the same reason again
             self._recent[address, delivery.id] = None
         return keys, "" if keys else "suspended"
+
+    def _concerns(self, key: RepoKey, spec: GitRepositorySpec, delivery: Delivery) -> bool:
+        if delivery.pull_request is not None:
+            return spec.plan_pull_requests and concerns_pull_request(spec, delivery)
+        return concerns(spec, delivery, has_links=self._has_links(key))
 
     def _candidates(
         self, delivery: Delivery, key: RepoKey | None

@@ -34,7 +34,7 @@ SAMPLES = {"port": "4007", "probe_port": "4008", "dashboard": "1",
            "shutdown_seconds": "7", "sops_vault_token_file": "/tmp/token",
            "cdevents_mode": "structured", "cdevents_version": "0.4.1", "cdevents_drift": "custom",
            "webhook_secret_file": "/tmp/token", "webhook_body_limit": "1Mi", "notify_per_minute": "7",
-           "commit_status": "1",
+           "commit_status": "1", "pull_request_plans": "1",
            "notify_severity": "error", "notify_after": "7s"}  # fmt: skip
 EVENTS = [value for value in vars(log_events).values() if isinstance(value, Event)]
 
@@ -113,8 +113,9 @@ def test_every_setting_has_an_option() -> None:
     sizes = {name: f"{name}_bytes" for name in ("git_memory", "git_disk")}
     names = {sizes.get(str(option.name), str(option.name)) for option in OPTIONS}
     notify = {"notify_url", "notify_secret_file", "slack_url_file", "notify_per_minute", "cluster_name",
-              "commit_status", "commit_status_url", "teams_url_file", "discord_url_file",
-              "alertmanager_url", "notify_events", "notify_severity", "notify_after"}  # fmt: skip
+              "commit_status", "commit_status_url", "pull_request_plans", "teams_url_file",
+              "discord_url_file", "alertmanager_url", "notify_events", "notify_severity",
+              "notify_after"}  # fmt: skip
     assert notify <= names
     names = names - notify | {"notify"}  # one setting, `NotifySettings`
     tenancy = {field.name for field in fields(TenancyPolicy)} - {"is_command"}

@@ -13,6 +13,7 @@ from nopea.core.plan import contention, prune
 from nopea.core.secret import MASK
 from nopea.core.status import events as eventview
 from nopea.notify import tenants
+from nopea.pulls import service as pulls
 from nopea.reconcile import publish
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -53,7 +54,7 @@ def test_the_mask_of_secrets_is_documented() -> None:
 def test_events_are_documented() -> None:
     """The table contains exactly the reasons of Events, with their types."""
     source = "".join(
-        Path(room.__file__ or "").read_text(encoding="utf-8") for room in (publish, eventview, tenants)
+        Path(room.__file__ or "").read_text(encoding="utf-8") for room in (publish, eventview, tenants, pulls)
     )
     sent = set(re.findall(r'type="(\w+)",\s+reason="(\w+)"', source))
     documented = {

@@ -21,7 +21,7 @@ NAMED = [name for row in THREATS for name in re.findall(r"`([^`]+::[^`]+)`", row
 ACTORS = (
     "anybody on the network", "a webhook's sender", "a user with a GitRepository",
     "a user with `edit` in a namespace, without GitRepositories", "a user with the role `nopea-operator`",
-    "what is in a repository", "a Git server",
+    "the author of a pull request", "what is in a repository", "a Git server",
     "a registry, a chart repository, another repository",
     "who may read status, Events, notifications or logs",
     "who may read the volume of `--cache-dir`", "a Pod that reaches the port of the API server's reports",

@@ -38,4 +38,17 @@ async def test_what_may_not_be_listed_stays_unknown() -> None:
 
     assert not objects.knows(OTHERS, "shop")
     assert not nobody.knows(MAPS, "shop")
-    assert len(watch.selections) == 1
+    assert [each.namespace for each in watch.selections] == ["", "shop"]
+
+
+async def test_who_may_not_list_everywhere_lists_each_namespace() -> None:
+    """As the account of a tenant may; nothing is known of other namespaces."""
+    watch = FakeWatch([config()])
+    watch.refuse_everywhere = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no"))
+    objects = ListedObjects(watch.client, owner=WEB, rules=lambda *_: NO_RULES)
+
+    await objects.ensure([(MAPS, "shop")])
+
+    assert objects.knows(MAPS, "shop")
+    assert not objects.knows(MAPS, "other")
+    assert objects.owned(WEB) == {key(): observed(1)}

@@ -74,7 +74,7 @@ async def test_an_object_that_may_not_be_read_is_refused_with_its_problem() -> N
     async with installed(FILES) as place:
         await place.sync()
         place.edit("a", {"colour": "red"})
-        place.cluster.fail_next("list", CONFIG_MAPS, FORBIDDEN)
+        place.cluster.fail_next("list", CONFIG_MAPS, FORBIDDEN, times=2)
         place.cluster.fail_next("get", CONFIG_MAPS, FORBIDDEN)
 
         inspection = await inspect(place)

@@ -18,6 +18,7 @@ from tests.fakes.samples import NOW, repository
 from nopea.core.api.repository import Repository
 from nopea.core.objects import RepoKey, Target
 from nopea.core.secret import Secret
+from nopea.core.webhooks.delivery import PullRequest
 from nopea.kube.errors import ApiError, ApiFailure, NotFoundError
 from nopea.kube.live import LiveObject
 from nopea.state.repositories import RepositoryStore
@@ -78,7 +79,7 @@ class Answered:
 
 
 class Edge:
-    """Repositories with their secrets, and a client; `woken` has the woken repositories in order."""
+    """Repositories with their secrets, and a client; `woken` and `planned` are in order."""
 
     def __init__(self, repositories: Iterable[Repository], *, shared: str, file: Path | None) -> None:
         self.clock = Clock()
@@ -87,6 +88,8 @@ class Edge:
         for one in repositories:
             self.repositories.put(one)
         self.woken: list[str] = []
+        self.plans = True
+        self.planned: list[tuple[str, int]] = []
         self.with_links: set[str] = set()
         self.measured: list[tuple[str, str]] = []
         self.reason = ""
@@ -103,6 +106,10 @@ class Edge:
         self.woken += map(str, woken)
         return woken
 
+    def plan(self, key: RepoKey, pull_request: PullRequest) -> None:
+        """Record the pull request."""
+        self.planned.append((str(key), pull_request.number))
+
     def webhooks(self) -> Webhooks:
         """Return the endpoints with the parts of this class."""
         return Webhooks(
@@ -113,6 +120,7 @@ class Edge:
             shared=self.shared,
             bodies=self.bodies,
             why_not_ready=lambda: self.reason,
+            plan=self.plan if self.plans else None,
             measure=lambda what, ended, seconds: self.measured.append((what, ended)),  # noqa: ARG005
             clock=self.clock,
             now=lambda: self.now,
@@ -141,12 +149,18 @@ async def until(claim: Callable[[], bool], *, seconds: float = 10.0) -> None:
 
 @asynccontextmanager
 async def receiving(
-    *repositories: Repository, shared: str = "", file: Path | None = None, limit: int = LIMIT, **bounds: Any
+    *repositories: Repository,
+    shared: str = "",
+    file: Path | None = None,
+    limit: int = LIMIT,
+    plans: bool = True,
+    **bounds: Any,
 ) -> AsyncIterator[Edge]:
     """Serve while the context is open; without repositories there is shop/api, which has a Secret."""
     edge = Edge(repositories or (repository(webhook=HOOK),), shared=shared, file=file)
     edge.cluster.data["shop/hook"] = {"token": SECRET}
     edge.bodies = Bodies(limit=limit, **bounds)
+    edge.plans = plans
     routes = edge.webhooks().routes()
     before = asyncio.all_tasks()
     server = listening(webhook_listener(host="127.0.0.1", port=0, routes=routes))

@@ -9,7 +9,7 @@ import pytest
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code
 from nopea.core.webhooks.refused import STATUS, RefusedError
-from nopea.web.answers import ignored, not_authenticated, refused, woken
+from nopea.web.answers import accepted, ignored, not_authenticated, refused
 
 UNAUTHENTICATED = (
     Code.WEBHOOK_UNSIGNED,
@@ -24,7 +24,7 @@ OWN_TEXT = (Code.WEBHOOK_PAYLOAD, Code.WEBHOOK_TOO_LARGE)
 
 def test_a_push_that_wakes_a_repository_is_202() -> None:
     """The response contains the names of the repositories."""
-    response = woken([RepoKey("shop", "api"), RepoKey("shop", "web")])
+    response = accepted("woken", [RepoKey("shop", "api"), RepoKey("shop", "web")])
 
     assert response.status == 202
     assert json.loads(response.text or "") == {"woken": ["shop/api", "shop/web"]}

@@ -41,8 +41,8 @@ def test_a_delivery_that_wakes_a_repository_is_always_logged(caplog: pytest.LogC
 
     assert len(caplog.records) == 150
     assert facts(caplog.records[0]) == {
-        "address": "/webhook/?[31m", "provider": "github", "woken": [RepoKey("shop", "api")], "ignored": "",
-        "seconds": 0.0013, "suppressed": 0,
+        "address": "/webhook/?[31m", "provider": "github", "woken": [RepoKey("shop", "api")],
+        "planned": (), "ignored": "", "seconds": 0.0013, "suppressed": 0,
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from tests.fakes.deliveries import SECRET, Sent, github, ping, push
+from tests.fakes.deliveries import SECRET, Sent, github, ping, pull_request, push
 from tests.fakes.samples import repository
 from tests.unit.core.webhooks.sent import OWN, reference
 from tests.unit.notify.posting import facts
@@ -59,6 +59,44 @@ async def test_a_push_wakes_the_repository() -> None:
 
         assert (answer.status, answer.body) == (202, {"woken": ["shop/api"]})
         assert edge.woken == ["shop/api"]
+
+
+async def test_a_pull_request_is_planned_for_who_asks_for_that() -> None:
+    """Where its base is followed; it wakes nobody, and the same delivery is taken once."""
+    asks = repository(webhook=HOOK, planPullRequests=True)
+    does_not_ask = repository("web", webhook=HOOK)
+    async with receiving(asks, does_not_ask) as edge:
+        sent = pull_request(delivery="1")
+        answers = [
+            await edge.send(API, sent),
+            await edge.send(API, sent),
+            await edge.send("/webhook/shop/web", pull_request()),
+            await edge.send(API, pull_request(base="next")),
+            await edge.send(API, pull_request(is_fork=True)),
+            await edge.send(API, pull_request(action="closed")),
+        ]
+
+        assert [(answer.status, answer.body) for answer in answers] == [
+            (202, {"planned": ["shop/api"]}),
+            (200, {"ignored": "duplicate"}),
+            (200, {"ignored": "other ref or paths"}),
+            (200, {"ignored": "other ref or paths"}),
+            (200, {"ignored": "pull request of a fork"}),
+            (200, {"ignored": "pull request without a new commit"}),
+        ]
+        assert edge.planned == [("shop/api", 7)]
+        assert edge.woken == []
+        assert edge.measured[:2] == [("github", "planned"), ("github", "ignored")]
+
+
+async def test_a_pull_request_is_ignored_where_they_are_not_planned() -> None:
+    """As without the option of the process; a suspended repository has none planned."""
+    async with receiving(repository(webhook=HOOK, planPullRequests=True), plans=False) as edge:
+        answer = await edge.send(API, pull_request())
+        assert (answer.status, answer.body) == (200, {"ignored": "not a push of a branch or tag"})
+    async with receiving(repository(webhook=HOOK, planPullRequests=True, suspend=True)) as edge:
+        answer = await edge.send(API, pull_request())
+        assert (answer.body, edge.planned) == ({"ignored": "suspended"}, [])
 
 
 async def test_every_delivery_is_measured_once() -> None:

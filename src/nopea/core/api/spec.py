@@ -370,6 +370,13 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         Meta(description="Timeout of one Git operation.", extra_json_schema={RULES: TIMEOUT_RULES}),
     ] = "5m"
     webhook: Annotated[Webhook, Meta(description="Webhook that triggers a sync after a push.")] | None = None
+    plan_pull_requests: Annotated[
+        bool,
+        Meta(
+            description="Comment on pull requests what a merge would change, if the controller permits it. "
+            "Needs a webhook for pull requests, and a token in secretRef."
+        ),
+    ] = False
     notify: Annotated[
         tuple[NotifyReceiver, ...],
         Meta(max_length=8, description="Who is notified of what happens to this GitRepository."),

@@ -66,6 +66,7 @@ _PHRASES = {
     Code.REMOTE_NOT_FOUND: "chart or remote base not found",
     Code.REMOTE_CHANGED: "chart has another digest",
     Code.NOTIFY_RECEIVER: "receiver of notifications refused",
+    Code.PULL_REQUEST_PLAN: "pull request cannot be planned",
     Code.RENDERED_INVALID: "rendered object invalid",
     Code.RENDERED_TWICE: "object rendered twice",
     Code.GENERATED_TOO_BIG: "generated object too big",

@@ -86,20 +86,20 @@ class _Identified(msgspec.Struct, frozen=True):
     id: int
 
 
-class _HeadBranch(msgspec.Struct, frozen=True):
+class _PullHead(msgspec.Struct, frozen=True):
     ref: RefName
     sha: Oid
     repo: _Identified | None = None
 
 
-class _Base(msgspec.Struct, frozen=True):
+class _PullBase(msgspec.Struct, frozen=True):
     ref: RefName
     repo: _Identified
 
 
 class _Pull(msgspec.Struct, frozen=True):
-    head: _HeadBranch
-    base: _Base
+    head: _PullHead
+    base: _PullBase
 
 
 class _PullRequestAction(msgspec.Struct, frozen=True):

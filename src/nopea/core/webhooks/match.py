@@ -126,7 +126,7 @@ def concerns_pull_request(spec: GitRepositorySpec, delivery: Delivery) -> bool:
     except ValueError:  # an error in the spec, which the next reconciliation reports
         return False
     if ref.kind is RefKind.NAME and split_ref(ref.value) is None:
-        return False  # such a ref is not a branch
+        return False  # it is not a branch
     return _is_ref(ref, merged, delivery)
 
 

@@ -1,0 +1,1 @@
+"""Plans pull requests, and comments the plans at their Git servers."""
