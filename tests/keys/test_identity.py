@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.downloads.serving import ThreadedServer, Tls
 from tests.keys.servers import Kms, Vault
 from tests.keys.sops import DATA_KEY
-from tests.keys.test_port import POLICY, kms_key, user, vault_key
+from tests.keys.test_port import AWS, POLICY, kms_key, user, vault_key
 
 from nopea.core.api.tenancy import TenancyPolicy
 from nopea.core.decryption.aws import AwsPlace, Endpoints
@@ -58,6 +59,9 @@ class Sts(ThreadedServer):
         """Answer as STS does."""
         fields = dict(parse_qsl(await request.text()))
         self.asked.append(fields)
+        if fields["Action"] == "AssumeRole":
+            assert "Credential=AKIASHOP/" in request.headers["Authorization"]
+            return web.Response(text=ANSWER.format(number=len(self.asked)))
         if fields.get("WebIdentityToken") != "token of the pod":
             refusal = "<ErrorResponse><Error><Code>InvalidIdentityToken</Code></Error></ErrorResponse>"
             return web.Response(status=400, text=refusal)
@@ -211,6 +215,17 @@ async def test_nopeas_login_is_for_the_namespaces_and_keys_of_the_rules(kms: Kms
             assert problem.code is Code.DECRYPTION_LOGIN
             assert f"--sops-keys={who.owner.namespace}={key.uri}" in problem.hint
         assert len(kms.decryptions()) == before + 1
+
+
+async def test_a_role_in_the_file_is_assumed_by_the_tenants_login(kms: Kms, sts: Sts) -> None:
+    """KMS is asked as the role."""
+    key = replace(kms_key(kms), role=ROLE)
+    endpoints = Endpoints({"kms": f"{kms.origin}/", "sts": f"{sts.origin}/"})
+    async with KeyServices(POLICY, endpoints=endpoints) as services:
+        assert await services.open(key, user(aws=AWS, ca_crt=kms.ca_crt)) == Secret(DATA_KEY)
+
+    assert [fields["RoleArn"] for fields in sts.asked] == [ROLE]
+    assert kms.decryptions()[-1] == "ASIA1"
 
 
 async def test_without_a_rule_nopeas_login_is_never_used(kms: Kms, vault: Vault, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from nopea.core.decryption.keys import opening_of
+from nopea.core.decryption.keys import openings_of
 from nopea.core.downloads.items import RemoteItem, RemoteKind
 from nopea.core.downloads.versions import ChartVersion
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
@@ -113,7 +113,7 @@ def _answer(answer: Mapping[str, Any], *, path: str) -> RenderAnswer:
             return RenderAnswer(
                 need=tuple(map(str, answer.get("need") or ())),
                 fetch=tuple(map(_item, answer.get("fetch") or ())),
-                open=tuple(map(opening_of, answer.get("open") or ())),
+                open=openings_of(answer.get("open") or ()),
             )
         found = answer["ok"]
         return RenderAnswer(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from nopea.core.secret import mask_url
 
+MAX_OPENINGS = 500
+MAX_KEYS = 64
+"""Of a file. The renderer has the same bounds."""
 _MAX_SHOWN = 300
 
 
@@ -63,8 +66,16 @@ class Opening:
     groups: tuple[tuple[WrappedKey, ...], ...]
 
 
-def opening_of(raw: Mapping[str, Any]) -> Opening:
+def openings_of(raw: Sequence[Mapping[str, Any]]) -> tuple[Opening, ...]:
     """Read what the renderer asks for. Raises KeyError, TypeError or ValueError for anything else."""
+    if len(raw) > MAX_OPENINGS:
+        raise ValueError("too many keys are asked for")
+    return tuple(map(_opening, raw))
+
+
+def _opening(raw: Mapping[str, Any]) -> Opening:
+    if sum(map(len, raw["groups"])) > MAX_KEYS:
+        raise ValueError("too many keys are asked for")
     groups = tuple(tuple(map(_key, group)) for group in raw["groups"])
     return Opening(file=str(raw["file"]), needed=int(raw["needed"]), groups=groups)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nopea.core.decryption.keys import KmsKey, Opening, VaultKey, opening_of
+from nopea.core.decryption.keys import MAX_KEYS, MAX_OPENINGS, KmsKey, Opening, VaultKey, openings_of
 
 KMS = {
     "id": "1",
@@ -28,7 +28,7 @@ VAULT = {
 
 def test_an_opening_is_read() -> None:
     """Groups of keys, of which a file needs some."""
-    found = opening_of({"file": "a.yaml", "needed": 1, "groups": [[KMS, VAULT]]})
+    (found,) = openings_of([{"file": "a.yaml", "needed": 1, "groups": [[KMS, VAULT]]}])
 
     kms = KmsKey(id="1", arn="arn:a", role="arn:r", context={"a": "b"}, ciphertext="wrapped")
     vault = VaultKey(
@@ -42,15 +42,18 @@ def test_an_opening_is_read() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        {},
-        {"file": "a", "needed": 1, "groups": [[{}]]},
-        {"file": "a", "needed": 1, "groups": [[{**KMS, "kind": "x"}]]},
+        [{}],
+        [{"file": "a", "needed": 1, "groups": [[{}]]}],
+        [{"file": "a", "needed": 1, "groups": [[{**KMS, "kind": "x"}]]}],
+        [{"file": "a", "needed": 1, "groups": [[KMS] * (MAX_KEYS + 1)]}],
+        [{"file": "a", "needed": 1, "groups": [[KMS]]}] * (MAX_OPENINGS + 1),
+        [1],
     ],
 )
-def test_anything_else_is_an_error(raw: dict[str, Any]) -> None:
+def test_anything_else_is_an_error(raw: list[Any]) -> None:
     """A child that was taken over could send anything."""
     with pytest.raises((KeyError, TypeError, ValueError)):
-        opening_of(raw)
+        openings_of(raw)
 
 
 def test_a_key_is_shown_without_credentials_and_not_endlessly() -> None:
