@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.keys.sops import DATA_KEY, encrypted, vault_key
 from tests.renderer.child import Renderer
 
 DATA = Path(__file__).parents[2] / "renderer" / "testdata"
@@ -81,6 +82,22 @@ def test_keys_of_one_request_are_not_there_for_the_next(renderer: Renderer) -> N
     error = renderer.refuse({"secret.yaml": SECRET}, kind="plain", decryption={"age": [], "pgp": []})
 
     assert error["kind"] == "no_key"
+
+
+def test_a_data_key_that_a_service_opened_is_there_for_its_request_only(renderer: Renderer) -> None:
+    """The child asks by a name that is the same each time; it has no network of its own."""
+    files = {"secret.yaml": encrypted(vault_key("https://vault.acme.example", "shop", "vault:v1:x"))}
+    nothing: dict[str, list[str]] = {"age": [], "pgp": []}
+
+    asked = renderer.ask(files, kind="plain", decryption=nothing)
+    ((key,),) = asked["open"][0]["groups"]
+    opened: dict[str, object] = {**nothing, "opened": {key["id"]: DATA_KEY}}
+    rendered = renderer.render(files, kind="plain", decryption=opened)
+
+    assert asked["open"][0]["file"] == "secret.yaml"
+    assert (key["address"], key["mount"], key["name"]) == ("https://vault.acme.example", "transit", "shop")
+    assert rendered.objects[0]["stringData"] == {"password": CLEAR}
+    assert renderer.ask(files, kind="plain", decryption=nothing)["open"] == asked["open"]
 
 
 def test_keys_of_the_environment_and_the_home_are_not_used(

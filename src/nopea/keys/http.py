@@ -24,7 +24,7 @@ from nopea.http_client import (
     trusting,
 )
 
-CONNECTIONS = 100
+CONNECTIONS = 1000
 MAX_ANSWER = 64 * 1024
 _FORBIDDEN = "Nopea may not connect to its address"
 _NETWORKS = "Use a key service that Nopea may reach, or run Nopea with another --git-networks."
