@@ -12,7 +12,7 @@ from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.downloads.items import is_remote_chart
 from nopea.core.duration import parse_duration
-from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, PathListing, Ref, Remote
+from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
 from nopea.core.manifests.encrypted import is_encrypted
 from nopea.core.manifests.file_names import IGNORE_FILE
 from nopea.core.manifests.ignore import Ignore
@@ -29,7 +29,7 @@ from nopea.core.manifests.selection import no_objects, problem_of_options, selec
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError
-from nopea.reconcile.remotes import FilesAt, SourceFiles
+from nopea.reconcile.remotes import FilesAt, GitReader, SourceFiles
 from nopea.reconcile.renderings import Renderings
 from nopea.reconcile.rounds import FolderToRender
 from nopea.state.store import ManifestCache, Rendered
@@ -61,15 +61,11 @@ class Snapshot:
     """The chart, if it lies elsewhere."""
 
 
-class Git(Protocol):
+class Git(GitReader, Protocol):
     """The Git port; every call raises SyncError kinds only, and ends by its own deadline."""
 
     async def ls_remote(self, remote: Remote, ref: Ref, *, timeout_seconds: float) -> str:
         """Return the commit id that the ref points to, without a fetch."""
-        ...
-
-    async def sync(self, remote: Remote, ref: Ref, *, timeout_seconds: float) -> Commit:
-        """Bring the ref's commit into the mirror and return its facts."""
         ...
 
     async def head(self, remote: Remote, commit: str, *, timeout_seconds: float) -> Commit:
@@ -80,18 +76,6 @@ class Git(Protocol):
         self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
     ) -> FileListing:
         """List the files that matter below a folder at a commit, and what cannot be read there."""
-        ...
-
-    async def paths(
-        self, remote: Remote, commit: str, paths: Sequence[str], *, timeout_seconds: float
-    ) -> PathListing:
-        """Return what is at paths of a commit."""
-        ...
-
-    async def read(
-        self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float
-    ) -> dict[str, bytes]:
-        """Return the contents of blobs."""
         ...
 
     async def manifests(
