@@ -71,8 +71,8 @@ class TlsSite(web.TCPSite):
         finally:
             self._connections.forget(client)
         server = self._runner.server
-        if encrypted is None or server is None or client.is_gone:
-            return
+        if encrypted is None or server is None or transport.is_closing():
+            return  # the end of the connection has been told to the client that stood in
         handler = server()
         encrypted.set_protocol(handler)
         handler.connection_made(encrypted)
@@ -86,7 +86,6 @@ class _Client(asyncio.Protocol):
     def __init__(self, site: TlsSite) -> None:
         self._site = site
         self.early = bytearray()
-        self.is_gone = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP server has no others
@@ -94,7 +93,3 @@ class _Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.early += data
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self.is_gone = True

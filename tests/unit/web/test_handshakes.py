@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -61,11 +62,12 @@ async def answers(port: int, certificate: Certificate, *, client: str, request: 
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", port, ssl=trust, server_hostname="127.0.0.1", local_addr=(client, 0)
     )
-    writer.write(request)
-    async with asyncio.timeout(10):
-        answer = await reader.readuntil(b"\r\n\r\n")
-    writer.close()
-    return answer
+    try:
+        writer.write(request)
+        async with asyncio.timeout(10):
+            return await reader.readuntil(b"\r\n\r\n")
+    finally:
+        writer.close()
 
 
 async def test_silent_connections_are_bounded_before_the_handshake(certificate: Certificate) -> None:
@@ -122,4 +124,19 @@ async def test_many_requests_right_after_the_handshake_are_answered(certificate:
             *(answers(port, certificate, client="127.0.0.1", request=request) for _ in range(30))
         ):
             assert b"Content-Length: 30000" in found
+        await until(lambda: not connections._open)
+
+
+async def test_a_connection_that_is_cut_off_at_the_end_of_its_handshake_is_forgotten(
+    certificate: Certificate,
+) -> None:
+    """A newcomer may take its place in the moment in which it would be served."""
+    connections = Connections(Bound(2, 2))
+    async with serving(certificate, connections) as port:
+
+        async def ask() -> None:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await answers(port, certificate, client="127.0.0.1")
+
+        await asyncio.gather(*(ask() for _ in range(300)))
         await until(lambda: not connections._open)
