@@ -42,7 +42,7 @@ def signed(
     if login.session_token:
         result["X-Amz-Security-Token"] = login.session_token.reveal().decode("latin-1")
     counted = {name.lower(): " ".join(value.split()) for name, value in result.items()}
-    counted["host"] = parts.netloc
+    counted["host"] = parts.netloc.lower().removesuffix(":443")  # as HTTP clients name the default port
     names = ";".join(sorted(counted))
     canonical = "\n".join(
         (

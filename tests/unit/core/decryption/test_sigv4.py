@@ -76,6 +76,16 @@ def test_the_example_of_the_documentation() -> None:
     )
 
 
+def test_the_host_is_signed_as_it_is_sent() -> None:
+    """An operator may write the default port."""
+    spellings = (HOST, "https://Example.amazonaws.com:443/", "https://example.amazonaws.com")
+    found = {
+        signed(url, b"", {}, login=LOGIN, region="us-east-1", service="kms", now=NOW)["Authorization"]
+        for url in spellings
+    }
+    assert len(found) == 1
+
+
 def test_a_session_token_is_signed_and_nothing_prints() -> None:
     """Temporary credentials, as the suite's post-sts-header-before has them."""
     token = Secret(
