@@ -7,11 +7,12 @@ and what is said, `planner.py` plans, `commenter.py` writes.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final, Protocol
 
 from cachetools import LRUCache, TTLCache
 
-from nopea import log_events
+from nopea import log_events, tasks
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.api.tenancy import violations
@@ -166,17 +167,19 @@ class PullRequestPlans:
         planned = await self._planner.plan(
             repository, spec, pull_request, remote, any_commit=request.tries >= TRIES_FOR_A_COMMIT
         )
-        comment = comment_of(
+        write = partial(
+            comment_of,
             key,
             planned.inspection,
             commit=planned.commit,
             branch=pull_request.branch,
             cluster=self._cluster,
         )
+        comment = await tasks.off_loop(write, size=tasks.OFF_LOOP_STEPS)  # differences take seconds
         try:
             written = await self._commenter.write(project, pull_request.number, comment, token)
         except ForgeRefusedError as error:
-            hint = "Nopea tries again with the next commit."
+            hint = "Check spec.url: the repository may have moved. Nopea tries again with the next commit."
             if error.status in REFUSALS:
                 self._refused[key] = digest
                 hint = f"{_GRANTS[project.provider]} in the Secret of spec.secretRef."

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from nopea.core.plan.inspection import Inspection
@@ -30,6 +32,9 @@ from nopea.core.show.words import count
 LIMIT: Final = 65_000
 """GitHub's limit is 65,536 characters; a job may add a line."""
 
+MOST_COMPARED: Final = 2 * 1024 * 1024
+"""Bytes of objects whose differences are made: that takes seconds, and hardly more fits into a comment."""
+
 _SECTION: Final = 20_000
 """The most characters of the code block of one object."""
 
@@ -41,13 +46,25 @@ _ORDER: Final = ("delete", "change", "create", "leave")
 _MARKS: Final = {"delete": "🗑️", "change": "✏️", "create": "🆕", "leave": "⏸️"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Section:
+    """A part of the comment that is not written yet: about `count` objects, with `cost` bytes to compare."""
+
+    count: int
+    cost: int = 0
+    write: Callable[[], str]
+    brief: Callable[[], str] | None = None
+    """Writes it without the difference, if it has one."""
+
+
 def markdown(inspection: Inspection, *, title: str = "") -> str:
     """Return the comment: a heading with the counts, the refused objects, then a section for each object.
 
     More people read it than may read the objects, so what looks like a secret is masked in all kinds.
-    `title` says what was planned. Objects that do not fit are counted at the end.
+    `title` says what was planned. Objects that do not fit are counted at the end, and after `MOST_COMPARED`
+    bytes no more differences are made.
     """
-    objects = tuple(each.for_public() for each in inspection.objects)
+    objects = inspection.objects
     others = other_problems(inspection)
     numbers = summary(objects) if objects or not others else "nothing can be planned"
     if others:
@@ -57,12 +74,16 @@ def markdown(inspection: Inspection, *, title: str = "") -> str:
         text += f"<p>{_code(title)}</p>\n\n"
     end = "".join(f"<p>{html.escape(note)}</p>\n\n" for note in rights_notes(objects))[:_TAIL]
     sections = list(_sections(objects, others))
-    for number, (section, _) in enumerate(sections):
-        if len(text) + len(section) > LIMIT - _TAIL - len(end):
-            left = sum(size for _, size in sections[number:])
+    compared = 0
+    for number, section in enumerate(sections):
+        compared += section.cost
+        write = section.brief if section.brief and compared > MOST_COMPARED else section.write
+        written = write()
+        if len(text) + len(written) > LIMIT - _TAIL - len(end):
+            left = sum(each.count for each in sections[number:])
             end += f"{count(left, 'object')} left out: a comment holds at most 65,536 characters.\n"
             break
-        text += section
+        text += written
     return f"{text}{end}".rstrip("\n") + "\n"
 
 
@@ -84,24 +105,49 @@ def fenced(lines: Iterable[str], language: str) -> str:
     return "\n".join((f"{fence}{language}", *shown, fence, ""))
 
 
-def _sections(objects: Sequence[ObjectDiff], others: Sequence[Problem]) -> Iterator[tuple[str, int]]:
-    """Yield the sections in their order, each with the number of its objects."""
+def _sections(objects: Sequence[ObjectDiff], others: Sequence[Problem]) -> Iterator[_Section]:
+    """Yield the sections in their order."""
     for group in refusals(objects):
-        first, problem = group[0], group[0].step.problem
-        lines = [str(each.step.key) for each in group] if len(group) > 1 else []
-        lines += [line for each in group for line in facts(each)]
-        lines += _problem_lines(problem) if problem else [HELD_BACK]
-        what = _of(first) if len(group) == 1 else f"{len(group)} objects: {first.step.reason}"
-        yield _details(f"❌ refused: {what}", fenced(lines, "text"), is_open=True), len(group)
+        yield _Section(count=len(group), write=partial(_refused, group))
     for problem in others:
-        where = " ".join(filter(None, (problem.source, problem.object))) or str(problem.code)
-        yield _details(f"❌ {_code(where)}", fenced(_problem_lines(problem), "text"), is_open=True), 1
+        yield _Section(count=1, write=partial(_problem, problem))
     shown = [each for each in objects if each.step.action is not Action.REFUSE and not is_unchanged(each)]
     for each in sorted(shown, key=lambda each: _ORDER.index(verb_of(each))):
-        verb, known, changes = verb_of(each), [*facts(each)], change_lines(each)
-        body = fenced(known, "text") if known else ""
-        body += fenced(changes, "diff") if changes else ""
-        yield _details(f"{_MARKS[verb]} {verb}: {_of(each)}", body, is_open=False), 1
+        cost = len(each.step.desired.body) if each.change is not None and each.step.desired else 0
+        brief = partial(_brief, each) if cost else None
+        yield _Section(count=1, cost=cost, write=partial(_object, each), brief=brief)
+
+
+def _refused(group: Sequence[ObjectDiff]) -> str:
+    first, problem = group[0], group[0].step.problem
+    lines = [str(each.step.key) for each in group] if len(group) > 1 else []
+    lines += [line for each in group for line in facts(each.for_public())]
+    lines += _problem_lines(problem) if problem else [HELD_BACK]
+    what = _of(first) if len(group) == 1 else f"{len(group)} objects: {first.step.reason}"
+    return _details(f"❌ refused: {what}", fenced(lines, "text"), is_open=True)
+
+
+def _problem(problem: Problem) -> str:
+    where = " ".join(filter(None, (problem.source, problem.object))) or str(problem.code)
+    return _details(f"❌ {_code(where)}", fenced(_problem_lines(problem), "text"), is_open=True)
+
+
+def _object(each: ObjectDiff) -> str:
+    public = each.for_public()
+    known, changes = [*facts(public)], change_lines(public)
+    body = fenced(known, "text") if known else ""
+    body += fenced(changes, "diff") if changes else ""
+    return _details(_title(each), body, is_open=False)
+
+
+def _brief(each: ObjectDiff) -> str:
+    why = f"not shown: the plan changes more than {MOST_COMPARED // 2**20} MiB of objects"
+    return _details(_title(each), fenced([why], "text"), is_open=False)
+
+
+def _title(each: ObjectDiff) -> str:
+    verb = verb_of(each)
+    return f"{_MARKS[verb]} {verb}: {_of(each)}"
 
 
 def _problem_lines(problem: Problem) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.model import Action, Reason
 from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
 from nopea.core.problem import Code, Problem
-from nopea.core.show.markdown import LIMIT, fenced, markdown
+from nopea.core.show.markdown import LIMIT, MOST_COMPARED, fenced, markdown
 
 INVALID = Problem(
     code=Code.INVALID, message=".spec.replica is unknown.", hint="Correct it.", source="web.yaml#1"
@@ -169,6 +170,23 @@ def test_objects_that_do_not_fit_are_counted() -> None:
     assert text.count("<details") == 41 - int(left)
     assert "ConfigMap shop/bad" in text
     assert len(text) <= LIMIT
+
+
+def test_only_so_much_is_compared() -> None:
+    """A comparison takes time, and holds more than a comment does; the objects are still there."""
+    body = b"x" * (MOST_COMPARED // 2 + 1)
+    objects = []
+    for number in range(2):
+        one = planned(Action.APPLY, f"m{number}", before=manifest(a="1"), after=manifest(a="2"), source="a")
+        assert one.step.desired is not None
+        objects.append(replace(one, step=replace(one.step, desired=replace(one.step.desired, body=body))))
+
+    text = _comment(*objects)
+
+    assert text.startswith("### Nopea plan: 2 to change\n")
+    assert text.count('+  a: "2"') == 1
+    assert "change: <code>ConfigMap shop/m1</code>" in text
+    assert text.count("not shown: the plan changes more than 2 MiB of objects") == 1
 
 
 def test_a_huge_object_is_cut() -> None:
