@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Schema = Mapping[str, Any]
 _WHOLE = "style=white-space:nowrap"
-"""Keeps the name of a field on one line."""
+"""Keeps a name on one line."""
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -156,31 +156,34 @@ def _option(option: click.Option, context: click.Context) -> tuple[str, ...]:
 def _metrics() -> Iterator[str]:
     yield "# Metrics"
     yield "What `GET /metrics` on port 4001 has. The [runbook](../runbook.md#metrics) explains odd values."
-    yield _table(
-        ("metric", "type", "labels", "meaning"),
-        (
-            (f"`{one.name}`{{ #{one.name} }}", one.type.value, _codes(one.labels), _prose(one.help))
-            for one in catalogue.ALL
-        ),
+    rows = (
+        (_named(one.name), one.type.value, _prose(one.help) + _listed("Labels", one.labels))
+        for one in catalogue.ALL
     )
+    yield _table(("metric", "type", "meaning"), rows)
 
 
 def _log() -> Iterator[str]:
-    events = [value for value in vars(log_events).values() if isinstance(value, Event)]
     yield "# Log messages"
     yield "What `nopea run` may log. [Configuration](../configuration.md#log) explains formats and triggers."
-    yield _table(
-        ("message", "level", "facts", "meaning"),
+    rows = (
         (
-            (
-                f"`{one.message}`",
-                logging.getLevelName(one.level).lower(),
-                _codes(one.facts),
-                _prose(one.meaning),
-            )
-            for one in events
-        ),
+            _named(one.message),
+            logging.getLevelName(one.level).lower(),
+            _prose(one.meaning) + _listed("Facts", one.facts),
+        )
+        for one in vars(log_events).values()
+        if isinstance(one, Event)
     )
+    yield _table(("message", "level", "meaning"), rows)
+
+
+def _named(name: str) -> str:
+    return f"`{name}`{{ #{name.replace(' ', '-')} {_WHOLE} }}"
+
+
+def _listed(what: str, words: tuple[str, ...]) -> str:
+    return f"<br>{what}: {_codes(words)}." if words else ""
 
 
 def _codes(words: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -105,11 +106,15 @@ def test_variables_are_named_where_there_are_some() -> None:
 def test_every_metric_and_log_message_is_there() -> None:
     """With its labels or facts."""
     for metric in catalogue.ALL:
-        assert f"| `{metric.name}`{{ #{metric.name} }} | {metric.type.value} |" in page("metrics.md")
+        (row,) = re.findall(rf"^\| `{metric.name}`{{ .*$", page("metrics.md"), re.MULTILINE)
+        assert f" | {metric.type.value} | " in row
+        assert all(f"`{label}`" in row for label in metric.labels)
         assert metric.help
     events = [value for value in vars(log_events).values() if isinstance(value, Event)]
     for event in events:
-        assert f"| `{event.message}` | " in page("log.md")
+        (row,) = re.findall(rf"^\| `{event.message}`{{ .*$", page("log.md"), re.MULTILINE)
+        assert f" | {logging.getLevelName(event.level).lower()} | " in row
+        assert all(f"`{fact}`" in row for fact in event.facts)
         assert event.meaning
 
 
