@@ -38,6 +38,7 @@ def packaged() -> dict[str, str]:
     """Return the text of every generated file by its name in the package; the package makes CRDs itself."""
     names = [f"base/{path.name}" for path in (HERE / "base").glob("*.yaml") if path.stem != "kustomization"]
     names += ["any-namespace/rbac.yaml", "cluster-admin/binding.yaml", "tenant/rbac.yaml"]
+    names += ["read-only/own.yaml", "read-only/rbac.yaml"]
     return {
         name.replace("/", "-"): COPIED.format(name=name) + (HERE / name).read_text(encoding="utf-8")
         for name in names

@@ -124,6 +124,31 @@ def test_another_profile_takes_the_rights_of_the_first_away(clean: Lab) -> None:
     assert clean.request("GET", ADMIN).status == 404
 
 
+def test_a_look_comes_before_the_rights(clean: Lab, kubelet: Kubelet) -> None:
+    """The profile that reads only is complete for the doctor, and goes when another one is installed."""
+    del kubelet
+    looking = say(clean, "install", "--profile=read-only")
+
+    assert looking.code == 0, looking.out + looking.err
+    assert "✓ The controller has its rights (service account nopea-system/nopea)." in looking.out
+    assert not may_patch(clean, "gitrepositories")
+    asked = say(clean, "install", "--no-wait", "--profile=tenants")
+    assert asked.code == 0, asked.err
+    assert "Deleted ClusterRoleBinding nopea-read-only-view" in asked.out
+    assert may_patch(clean, "gitrepositories")
+    container = deployment(clean)["spec"]["template"]["spec"]["containers"][0]
+    assert "NOPEA_READ_ONLY" not in {each["name"] for each in container["env"]}
+
+
+def may_patch(lab: Lab, resource: str) -> bool:
+    """Return whether Nopea's account may patch these objects of Nopea's group anywhere."""
+    attributes = {"verb": "patch", "group": "nopea.io", "resource": resource}
+    user = f"system:serviceaccount:{SYSTEM}:nopea"
+    body = {"spec": {"user": user, "resourceAttributes": attributes}}
+    answer = lab.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
+    return bool(answer.body["status"]["allowed"])
+
+
 def test_a_foreign_installation_is_not_overwritten(clean: Lab) -> None:
     """Neither that of kubectl nor one of Helm, unless it is forced."""
     clean.run_kubectl("apply", "--server-side", "-k", str(DEPLOY / "cluster-admin"))

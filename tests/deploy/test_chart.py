@@ -111,6 +111,7 @@ def _same(chart: dict[str, Object], deploy: dict[str, Object]) -> None:
         ("tenants", "tenants"),
         ("any-namespace", "any-namespace"),
         ("cluster-admin", "cluster-admin"),
+        ("read-only", "read-only"),
     ],
 )
 def test_a_profile_is_the_folder_of_deploy(lab: Lab, folder: str, profile: str | None) -> None:
@@ -185,6 +186,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "tenants": {},
     "any-namespace": {"profile": "any-namespace"},
     "cluster-admin": {"profile": "cluster-admin"},
+    "read-only": {"profile": "read-only"},
+    "read-only in one namespace": {"profile": "read-only", "watchNamespace": "default"},
     "users": {"recordUsers": {"enabled": True}},
     "one namespace": {"profile": "any-namespace", "watchNamespace": "default"},
     "everything": EVERYTHING,

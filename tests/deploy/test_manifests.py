@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.deploy.conftest import CRD_NAMES, DEPLOY
+from tests.e2e.tenancy import read_only_account
 
 from nopea.core.api import names
 from nopea_lab.kubectl import Kubectl, KubectlError
@@ -232,6 +233,72 @@ def test_cluster_admin_lets_it_apply_anything(lab: Lab, deployed: str) -> None:
     assert {"name": "NOPEA_APPLY_AS_CONTROLLER", "value": "true"} in environment
 
 
+READS = [
+    f"get {GITREPOSITORIES}",
+    f"watch {INVENTORIES}",
+    "get /configmaps",
+    "list apps/deployments",
+    "watch networking.k8s.io/ingresses",
+    "get rbac.authorization.k8s.io/clusterroles",
+    "list apiextensions.k8s.io/customresourcedefinitions",
+    "get admissionregistration.k8s.io/validatingwebhookconfigurations",
+    "get /namespaces",
+]
+WRITES = [
+    f"patch {GITREPOSITORIES}/status",
+    "create events.k8s.io/events",
+    "patch events.k8s.io/events",
+]
+REFUSED = [
+    *(f"{verb} {GITREPOSITORIES}" for verb in ("create", "update", "patch", "delete")),
+    f"update {GITREPOSITORIES}/finalizers",
+    *(f"{verb} {INVENTORIES}" for verb in ("create", "patch", "delete")),
+    *(
+        f"{verb} {kind}"
+        for verb in ("create", "update", "patch", "delete", "deletecollection")
+        for kind in (
+            "/configmaps",
+            "/secrets",
+            "/serviceaccounts",
+            "/pods",
+            "/namespaces",
+            "apps/deployments",
+            "batch/jobs",
+            "coordination.k8s.io/leases",
+            "rbac.authorization.k8s.io/clusterroles",
+            "rbac.authorization.k8s.io/rolebindings",
+            "apiextensions.k8s.io/customresourcedefinitions",
+            "admissionregistration.k8s.io/validatingadmissionpolicies",
+        )
+    ),
+    "get /secrets",
+    "list /secrets",
+    "impersonate /serviceaccounts",
+    "impersonate /users",
+    "create /serviceaccounts/token",
+    "create /pods/exec",
+    "bind rbac.authorization.k8s.io/clusterroles",
+    "escalate rbac.authorization.k8s.io/clusterroles",
+]
+"""What the profile must not allow in a namespace that is not Nopea's own."""
+
+
+@pytest.fixture
+def only_reading(lab: Lab, crds: None, tmp_path: Path) -> Iterator[str]:
+    """The user name of an account with the rights of deploy/read-only."""
+    del crds
+    with read_only_account(lab, tmp_path) as account:
+        yield f"system:serviceaccount:{account.replace('/', ':')}"
+
+
+def test_read_only_may_write_nothing_of_git(lab: Lab, only_reading: str) -> None:
+    """It may read what is compared, but no Secret, and write what it reports, and nothing else."""
+    asked = (*READS, *WRITES, *REFUSED)
+    allowed = {right for right in asked if _is_allowed(lab, only_reading, right)}
+
+    assert allowed == {*READS, *WRITES}
+
+
 def _is_allowed(lab: Lab, user: str, right: str) -> bool:
     verb, _, target = right.partition(" ")
     group, resource, subresource = (*target.split("/"), "")[:3]
@@ -279,7 +346,7 @@ def _as_default_account(lab: Lab, namespace: str, folder: Path) -> Kubectl:
 
 def test_egress_can_be_limited(lab: Lab, tmp_path: Path) -> None:
     """The component adds one policy to each variant, which a strict API server accepts."""
-    for variant in (".", "tenants", "any-namespace", "cluster-admin"):
+    for variant in (".", "tenants", "any-namespace", "cluster-admin", "read-only"):
         own = tmp_path / f"own-{variant}"
         own.mkdir()
         (own / "deploy").symlink_to(DEPLOY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.e2e.process import Nopea
 from tests.e2e.world import Cluster, Json, Site
 from tests.gitserver import GitServer
@@ -22,6 +24,8 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 RBAC_FILES = (DEPLOY / "base" / "rbac.yaml", DEPLOY / "any-namespace" / "rbac.yaml")
 OWN = "nopea"
 """The ClusterRole of the base."""
+READING = ("", "-read-only", "-read-only-view")
+"""The ends of the names of the roles and bindings by which deploy/read-only reads."""
 ROLES = (OWN, "nopea-any-namespace")
 
 
@@ -98,6 +102,29 @@ def least_rights(
         for place in (*bindings, watcher):
             cluster.delete(place)
         cluster.delete(f"v1 namespaces /{mark}")
+
+
+@contextmanager
+def read_only_account(lab: Lab, folder: Path) -> Iterator[str]:
+    """Yield an account `namespace/name` with the rights of deploy/read-only, under names of its own."""
+    own, renamed = f"nopea-{secrets.token_hex(4)}", {"nopea-system": "-system"}
+    wanted = []
+    for each in yaml.safe_load_all(lab.run_kubectl("kustomize", str(DEPLOY / "read-only"))):
+        name = each["metadata"]["name"]
+        is_right = each["apiVersion"] == RBAC and name.removeprefix("nopea") in READING
+        if is_right or each["kind"] in ("Namespace", "ServiceAccount"):
+            wanted.append(each)
+            renamed[name] = name.removeprefix("nopea")
+    text = yaml.safe_dump_all(wanted)
+    for name, rest in renamed.items():
+        text = re.sub(rf"(name|namespace): {name}$", rf"\1: {own}{rest}", text, flags=re.MULTILINE)
+    file = folder / "read-only.yaml"
+    file.write_text(text, encoding="utf-8")
+    lab.run_kubectl("apply", "--server-side", "--validate=strict", "-f", str(file))
+    try:
+        yield f"{own}-system/{own}"
+    finally:
+        lab.run_kubectl("delete", "--wait=false", "-f", str(file))
 
 
 def binding(place: str, role: str, account: str, *, kind: str) -> Json:

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from tests.e2e import yamls
 from tests.e2e.commands import say
 from tests.e2e.process import Nopea
+from tests.e2e.tenancy import RBAC, binding, read_only_account
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Repo, Site
 from tests.gitserver import GitServer
 
+from nopea_lab.kubectl import Kubectl, KubectlError
+
 MAPS = "v1 configmaps"
+LEASES = "coordination.k8s.io/v1 leases"
 FILES = {
     "web.yaml": yamls.text(yamls.config_map("web", colour="blue")),
     "api.yaml": yamls.text(yamls.config_map("api", size="1")),
 }
 
 Start = Callable[..., Nopea]
+
+
+@pytest.fixture
+def reading(cluster: Cluster, site: Site, tmp_path: Path) -> Iterator[Path]:
+    """A kubeconfig of an account with the rights of deploy/read-only, and of its Role in the namespace."""
+    lab = cluster.lab
+    with read_only_account(lab, tmp_path) as account:
+        owner, _, name = account.partition("/")
+        role = cluster.must_get(f"{RBAC} roles {account}")
+        place = site.place(f"{RBAC} roles", name)
+        cluster.put(
+            place, {"apiVersion": RBAC, "kind": "Role", "metadata": {"name": name}, "rules": role["rules"]}
+        )
+        bound = site.place(f"{RBAC} rolebindings", name)
+        cluster.put(bound, binding(bound, name, account, kind="Role"))
+        kubeconfig = tmp_path / "read-only-kubeconfig"
+        token = lab.run_kubectl("-n", owner, "create", "token", name).strip()
+        lab.write_kubeconfig(kubeconfig, token=token)
+        yield kubeconfig
 
 
 @pytest.fixture
@@ -34,6 +59,21 @@ def started(start_nopea: Start, site: Site, *arguments: str) -> Nopea:
     return nopea
 
 
+@contextmanager
+def watching(site: Site, kubeconfig: Path, folder: Path) -> Iterator[Nopea]:
+    """Run a controller as deploy/read-only does, with its account."""
+    nopea = Nopea(
+        kubeconfig=kubeconfig, folder=folder, arguments=(f"--namespace={site.namespace}", "--read-only")
+    )
+    try:
+        nopea.wait_until_ready()
+        yield nopea
+        assert nopea.stop() == 0
+        assert "traceback" not in nopea.log_text()
+    finally:
+        nopea.kill()
+
+
 def wait_told(repo: Repo, text: str, status: str = "False", *, seconds: float = 60.0) -> Json:
     """Wait until Ready says this, and return the object's status."""
 
@@ -46,12 +86,34 @@ def wait_told(repo: Repo, text: str, status: str = "False", *, seconds: float = 
     return eventually(told, seconds=seconds)
 
 
-def test_from_a_look_to_the_first_sync(site: Site, start_nopea: Start) -> None:
+def test_from_a_look_to_the_first_sync(site: Site, start_nopea: Start, reading: Path, tmp_path: Path) -> None:
     """What would be done is told after each change, wherever it is made; then another process does it."""
-    nopea = started(start_nopea, site, "--read-only")
     site.origin("shop", FILES)
-    site.cluster.put(site.place(MAPS, "web"), yamls.config_map("web", colour="blue"), manager="other-tool")
-    repo = site.follow("shop", interval="1s", deletionPolicy="Delete")
+    site.cluster.put(site.place(MAPS, "web"), _applied("blue"), manager="kustomize-controller")
+    repo = site.follow("shop", interval="1s", deletionPolicy="Delete", serviceAccountName="deployer")
+    with watching(site, reading, tmp_path) as nopea:
+        _look(site, repo)
+        assert nopea.logs("heartbeat failed") == []
+
+    assert (
+        "nopea.io/read-only" in site.cluster.must_get(site.place(LEASES, "nopea"))["metadata"]["annotations"]
+    )
+    repo.change(serviceAccountName=None)
+    started(start_nopea, site)
+    repo.wait_synced(repo.git.tip())
+    assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": "blue"}
+    assert repo.get()["metadata"]["finalizers"] == ["nopea.io/finalizer"]
+
+
+def _applied(colour: str) -> yamls.Manifest:
+    """Return the ConfigMap as another tool applies it."""
+    found = yamls.config_map("web", colour=colour)
+    found["metadata"]["labels"] = {"kustomize.toolkit.fluxcd.io/name": "shop"}
+    return found
+
+
+def _look(site: Site, repo: Repo) -> None:
+    """Check what is told, first of what is in Git, then of a change in the cluster and of a push."""
 
     status = wait_told(repo, "1 object would be created")
     assert "1 object is as in Git and would be adopted." in repo.condition("Ready")["message"]
@@ -59,7 +121,7 @@ def test_from_a_look_to_the_first_sync(site: Site, start_nopea: Start) -> None:
     assert "lastAppliedCommit" not in status
     assert "Would be created: ConfigMap" in repo.wait_event("Planned")["note"]
 
-    site.cluster.put(site.place(MAPS, "web"), yamls.config_map("web", colour="red"), manager="other-tool")
+    site.cluster.put(site.place(MAPS, "web"), _applied("red"), manager="kustomize-controller")
     wait_told(repo, "1 object would be created, 1 changed")
 
     repo.git.commit({**FILES, "jobs.yaml": yamls.text(yamls.config_map("jobs"))})
@@ -71,11 +133,20 @@ def test_from_a_look_to_the_first_sync(site: Site, start_nopea: Start) -> None:
     assert "nopea.io/repository" not in web["metadata"].get("labels", {})
     assert site.cluster.list(site.place("v1 secrets")) == []
 
-    assert nopea.stop() == 0
-    started(start_nopea, site)
-    repo.wait_synced(repo.git.tip())
-    assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": "blue"}
-    assert repo.get()["metadata"]["finalizers"] == ["nopea.io/finalizer"]
+
+def test_what_it_may_not_read_is_told(site: Site, reading: Path, tmp_path: Path) -> None:
+    """A Secret in Git has an error, and the rest is planned. The account itself may write nothing in Git."""
+    kubectl = Kubectl(binary=site.cluster.lab.kubectl, kubeconfig=reading)
+    with pytest.raises(KubectlError, match="configmaps is forbidden"):
+        kubectl("-n", site.namespace, "create", "configmap", "mine")
+    site.origin("shop", {**FILES, "key.yaml": yamls.text(yamls.secret("key", value="hunter2"))})
+    repo = site.follow("shop")
+    with watching(site, reading, tmp_path):
+        found = repo.wait_failed("NOPEA-K002")
+        assert "2 objects would be created" in repo.condition("Ready")["message"]
+        assert "Secret" in str(found["status"]["errors"])
+        site.cluster.delete(repo.place)
+        eventually(lambda: site.cluster.assert_gone(repo.place), seconds=15)
 
 
 def test_a_request_is_answered(site: Site, start_nopea: Start) -> None:

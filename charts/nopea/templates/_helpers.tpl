@@ -50,7 +50,8 @@ empty or in `env`: a list of variables with a name twice is refused by server-si
   (dict "name" "HOME" "value" "/tmp")
   (dict "name" "NOPEA_WEBHOOK_SECRET_FILE" "value" "/etc/nopea/webhook/token")
   (dict "name" "NOPEA_RECORD_USERS" "value" .Values.recordUsers.enabled)
-  (dict "name" "NOPEA_APPLY_AS_CONTROLLER" "value" (eq .Values.profile "cluster-admin"))
+  (dict "name" "NOPEA_READ_ONLY" "value" (eq .Values.profile "read-only"))
+  (dict "name" "NOPEA_APPLY_AS_CONTROLLER" "value" (has .Values.profile (list "cluster-admin" "read-only")))
   (dict "name" "NOPEA_NAMESPACE" "value" .Values.watchNamespace)
   (dict "name" "NOPEA_DEFAULT_SERVICE_ACCOUNT" "value" .Values.defaultServiceAccount)
   (dict "name" "NOPEA_ALLOWED_HOSTS" "value" (join "," .Values.allowedHosts))
@@ -104,6 +105,14 @@ empty or in `env`: a list of variables with a name twice is refused by server-si
 
 {{/* What Nopea may do with its own kinds and with Events: in the whole cluster, or in watchNamespace. */}}
 {{- define "nopea.ownRules" -}}
+{{- if eq .Values.profile "read-only" }}
+- apiGroups: [nopea.io]
+  resources: [gitrepositories, inventories]
+  verbs: [get, list, watch]
+- apiGroups: [nopea.io]
+  resources: [gitrepositories/status]
+  verbs: [patch]
+{{- else }}
 # Watch all GitRepositories; patch is for the finalizer and for annotations that Nopea handles.
 - apiGroups: [nopea.io]
   resources: [gitrepositories]
@@ -119,6 +128,7 @@ empty or in `env`: a list of variables with a name twice is refused by server-si
 - apiGroups: [nopea.io]
   resources: [inventories]
   verbs: [get, list, watch, create, patch, delete]
+{{- end }}
 # Events about GitRepositories; repeated Events are patched into a series.
 - apiGroups: [events.k8s.io]
   resources: [events]

@@ -66,6 +66,6 @@ def profile_option(text: str, *, default: str = "tenants") -> Callable[[Any], An
     """Add --profile: with whose rights Nopea applies; None means the default that the help names."""
     return click.option(
         "--profile",
-        type=click.Choice(["tenants", "any-namespace", "cluster-admin"]),
+        type=click.Choice(["tenants", "any-namespace", "cluster-admin", "read-only"]),
         help=f"{text}  [default: {default}]",
     )

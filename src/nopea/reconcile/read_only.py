@@ -11,9 +11,9 @@ from dataclasses import replace
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.apply.ignore_rules import deployers_of
+from nopea.core.apply.ignore_rules import deployers_of, is_mark
 from nopea.core.plan.model import Action, Plan, Reason, Step
-from nopea.core.plan.object_diff import ObjectDiff
+from nopea.core.plan.object_diff import ADMISSION, FieldDiff, ObjectDiff
 from nopea.core.plan.plan import owned_by_other
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.kube.client import KubeClient
@@ -78,9 +78,10 @@ class ReadOnlySync:
         return await comparison.run()
 
     def _compared(self, diff: ObjectDiff) -> ObjectResult:
-        """Return what becomes of an object that would be applied; Nopea's own marks do not count."""
+        """Return what becomes of an object to apply; marks of Nopea and other tools do not count."""
         step = diff.step
-        if step.action is Action.APPLY and step.reason in _SAME_UNLESS_SEEN and not diff.differs:
+        may_be_same = step.action is Action.APPLY and step.reason in _SAME_UNLESS_SEEN
+        if may_be_same and all(_is_no_change(field) for field in diff.fields):
             return self._claimed(step) or replace(left(step), outcome=Outcome.UNCHANGED)
         return self._planned(step)
 
@@ -104,3 +105,8 @@ class ReadOnlySync:
             for step in planned.plan.steps
             if step.key in self._state.applied
         }
+
+
+def _is_no_change(field: FieldDiff) -> bool:
+    """Return whether it is what admission makes of Git, or a mark of another tool that Nopea removes."""
+    return field.note == ADMISSION or (field.git is None and is_mark(field.keys))

@@ -29,7 +29,7 @@ def pod() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "folder", ["base", "tenant", "tenants", "any-namespace", "cluster-admin", "egress-policy"]
+    "folder", ["base", "tenant", "tenants", "any-namespace", "cluster-admin", "read-only", "egress-policy"]
 )
 def test_kustomization_lists_every_file(folder: str) -> None:
     """`kubectl apply -k` applies every manifest of the folder, and at most the base besides."""
@@ -37,7 +37,8 @@ def test_kustomization_lists_every_file(folder: str) -> None:
     kustomization = yaml.safe_load((place / "kustomization.yaml").read_text(encoding="utf-8"))
 
     files = {path.relative_to(place).as_posix() for path in place.rglob("*.yaml")}
-    assert set(kustomization["resources"]) - {"../base"} == files - {"kustomization.yaml"}
+    patches = {each["path"] for each in kustomization.get("patches", ()) if "path" in each}
+    assert {*kustomization["resources"], *patches} - {"../base"} == files - {"kustomization.yaml"}
 
 
 def test_the_network_policies_agree_with_the_code() -> None:

@@ -66,6 +66,11 @@ class Deployed:
         return self.flag("apply-as-controller")
 
     @property
+    def reads_as_itself(self) -> bool:
+        """Whether it only plans, with its own rights, whatever service account a spec names."""
+        return self.applies_as_itself and self.flag("read-only")
+
+    @property
     def policy(self) -> TenancyPolicy:
         """What it allows specs to name, as its options say."""
         return TenancyPolicy(

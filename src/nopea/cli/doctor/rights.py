@@ -58,7 +58,7 @@ def own_roles(controller: Deployed) -> list[Manifest]:
     """
     everywhere, own = (
         each
-        for each in objects(Profile.TENANTS)
+        for each in objects(Profile.READ_ONLY if controller.reads_as_itself else Profile.TENANTS)
         if each["kind"] in ("ClusterRole", "Role") and each["metadata"]["name"] == "nopea"
     )
     only = controller.option("namespace")
@@ -155,6 +155,8 @@ def _on(verb: str, resource: str, namespace: str, name: str) -> Permission:
 
 def account_name(controller: Deployed, spec: GitRepositorySpec) -> str:
     """Return the service account that applies the objects of a spec; empty for Nopea's own."""
+    if controller.reads_as_itself:
+        return ""
     return spec.service_account_name or controller.option("default-service-account")
 
 

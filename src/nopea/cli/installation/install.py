@@ -23,7 +23,15 @@ from nopea.cli.installation.installed import (
     PROFILE_ANNOTATION,
     VERSION_LABEL,
 )
-from nopea.cli.installation.profiles import AS_CONTROLLER, Manifest, Profile, named, objects
+from nopea.cli.installation.profiles import (
+    AS_CONTROLLER,
+    READ_ONLY,
+    Manifest,
+    Profile,
+    named,
+    objects,
+    variables_of,
+)
 from nopea.core.health.pods import pod_trouble
 from nopea.core.objects import Target
 from nopea.kube.client import KubeClient
@@ -117,25 +125,27 @@ async def remove_leftovers(client: KubeClient, profile: Profile, *, force: bool,
             deleted.append(name)
         else:
             kept.append(f"kubectl delete {target.resource.full_plural} {target.name}")
-    if profile is not Profile.CLUSTER_ADMIN and (place := await _option_place(client)):
+    for variable in sorted({AS_CONTROLLER, READ_ONLY} - variables_of(profile)):
+        if not (place := await _place_of(variable, client)):
+            continue
         if force:
             patch = [
-                {"op": "test", "path": f"{place}/name", "value": AS_CONTROLLER},
+                {"op": "test", "path": f"{place}/name", "value": variable},
                 {"op": "remove", "path": place},
             ]
             await client.patch(_DEPLOYMENT, orjson.dumps(patch), kind=PatchKind.JSON, manager=MANAGER)
-            deleted.append(f"{AS_CONTROLLER} of Deployment {SYSTEM_NAMESPACE}/nopea")
+            deleted.append(f"{variable} of Deployment {SYSTEM_NAMESPACE}/nopea")
         else:
-            kept.append(f"kubectl -n {SYSTEM_NAMESPACE} set env deployment/nopea {AS_CONTROLLER}-")
+            kept.append(f"kubectl -n {SYSTEM_NAMESPACE} set env deployment/nopea {variable}-")
     return Leftovers(tuple(deleted), tuple(kept))
 
 
-async def _option_place(client: KubeClient) -> str:
-    """Return the JSON pointer to the variable by which Nopea applies as itself; empty if it does not."""
+async def _place_of(name: str, client: KubeClient) -> str:
+    """Return the JSON pointer to a variable of the Deployment; empty if it is not set."""
     containers = (await client.get(_DEPLOYMENT)).json()["spec"]["template"]["spec"]["containers"]
     for number, container in enumerate(containers):
         for place, variable in enumerate(container.get("env") or ()):
-            if variable["name"] == AS_CONTROLLER and variable.get("value") != "false":
+            if variable["name"] == name and variable.get("value") != "false":
                 return f"/spec/template/spec/containers/{number}/env/{place}"
     return ""
 

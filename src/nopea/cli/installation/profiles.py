@@ -18,6 +18,8 @@ DEFAULT_IMAGE = f"nopea:{__version__}"
 IMAGE_NAME = "nopea"
 AS_CONTROLLER = "NOPEA_APPLY_AS_CONTROLLER"
 """The variable by which Nopea applies with its own rights what names no service account."""
+READ_ONLY = "NOPEA_READ_ONLY"
+"""The variable by which Nopea only plans."""
 _BASE = (
     "namespace", "service-account", "rbac", "tenant-policy", "operator", "network-policy", "service",
     "deployment",
@@ -30,6 +32,7 @@ class Profile(enum.StrEnum):
     TENANTS = "tenants"
     ANY_NAMESPACE = "any-namespace"
     CLUSTER_ADMIN = "cluster-admin"
+    READ_ONLY = "read-only"
 
 
 def definitions() -> list[Manifest]:
@@ -47,8 +50,21 @@ def objects(profile: Profile, *, image: str = DEFAULT_IMAGE) -> list[Manifest]:
         found += packaged("any-namespace-rbac")
     if profile is Profile.CLUSTER_ADMIN:
         found += packaged("cluster-admin-binding")
-        container["env"].append({"name": AS_CONTROLLER, "value": "true"})
+    if profile is Profile.READ_ONLY:
+        fewer = {named(each): each["rules"] for each in packaged("read-only-own")}
+        for each in found:
+            each |= {"rules": fewer[named(each)]} if named(each) in fewer else {}
+        found += packaged("read-only-rbac")
+    container["env"] += [{"name": name, "value": "true"} for name in sorted(variables_of(profile))]
     return [*found, deployment]
+
+
+def variables_of(profile: Profile) -> frozenset[str]:
+    """Return which of the variables above a profile sets."""
+    return {
+        Profile.CLUSTER_ADMIN: frozenset({AS_CONTROLLER}),
+        Profile.READ_ONLY: frozenset({AS_CONTROLLER, READ_ONLY}),
+    }.get(profile, frozenset())
 
 
 def tenant_roles(namespace: str, *, accounts: list[str], controller: ServiceAccount) -> list[Manifest]:

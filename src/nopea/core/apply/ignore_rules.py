@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from nopea.core.api.spec import GitRepositorySpec, IgnoreRule
-from nopea.core.apply.fieldset import MAX_DEPTH, Fields
+from nopea.core.apply.fieldset import MAX_DEPTH, Fields, Path
 from nopea.core.apply.list_items import positions
 from nopea.core.objects import ObjectKey
 
@@ -68,6 +68,21 @@ DEPLOYERS: Final = (
     "terraform*",
 )
 """The managers of tools that apply manifests, from which objects are migrated to Nopea."""
+
+
+_MARKS: Final = (
+    "argocd.argoproj.io/",
+    "helm.toolkit.fluxcd.io/",
+    "kustomize.toolkit.fluxcd.io/",
+    "meta.helm.sh/",
+)
+"""The prefixes of the labels and annotations by which these tools know their objects."""
+
+
+def is_mark(path: Path) -> bool:
+    """Return whether a field is such a label or annotation: what it says ends with the migration."""
+    is_of_map = len(path) == 3 and path[:2] in (("f:metadata", "f:labels"), ("f:metadata", "f:annotations"))
+    return is_of_map and path[2].removeprefix("f:").startswith(_MARKS)
 
 
 def deployers_of(spec: GitRepositorySpec) -> ManagerPatterns:

@@ -21,6 +21,15 @@ def test_the_account_of_a_spec_may_be_the_default() -> None:
     assert account_name(Deployed(raw=deployment()), GitRepositorySpec(url="x")) == ""
 
 
+def test_a_controller_that_only_reads_acts_as_itself() -> None:
+    """It needs no right to act as the account that a spec names."""
+    flags = ["run", "--read-only", "--apply-as-controller"]
+    spec = GitRepositorySpec(url="x", service_account_name="own")
+
+    assert account_name(Deployed(raw=deployment(args=flags)), spec) == ""
+    assert account_name(Deployed(raw=deployment(args=flags[:2])), spec) == "own"
+
+
 async def test_a_controller_with_all_rights_is_one_line() -> None:
     """Every rule of its roles is asked for."""
     cluster = FakeCluster()

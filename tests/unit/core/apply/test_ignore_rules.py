@@ -16,6 +16,7 @@ from nopea.core.apply.ignore_rules import (
     IgnoreRules,
     ManagerPatterns,
     fields_without,
+    is_mark,
     rules_for,
     without_pointers,
 )
@@ -150,3 +151,19 @@ def test_no_shape_raises(value: Any, fields: Any, pointers: list[str]) -> None:
     once = without_pointers(value, pointers)
     assert without_pointers(once, pointers) == once
     fields_without(fields, value, pointers)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        (("f:metadata", "f:labels", "f:kustomize.toolkit.fluxcd.io/name"), True),
+        (("f:metadata", "f:annotations", "f:argocd.argoproj.io/tracking-id"), True),
+        (("f:metadata", "f:annotations", "f:meta.helm.sh/release-name"), True),
+        (("f:metadata", "f:labels", "f:app"), False),
+        (("f:metadata", "f:labels"), False),
+        (("f:data", "f:x", "f:meta.helm.sh/release-name"), False),
+    ],
+)
+def test_the_marks_of_other_tools(path: tuple[str, ...], *, is_one: bool) -> None:
+    """Labels and annotations with their prefixes, and nothing else."""
+    assert is_mark(path) is is_one
