@@ -77,7 +77,7 @@ def sync_finished(
     repo: RepoKey, sync_id: str, triggers: Collection[str], result: str, commit: str | None, objects: int,
     created: int, configured: int, pruned: int, drifted: int, failed: int, seconds: float,
 ) -> None:  # fmt: skip
-    """A sync ended without a problem; `result` is `synced`, `suspended` or `superseded`."""
+    """A sync ended without a problem; `result` is `synced`, `suspended`, `planned` or `superseded`."""
 
 
 @event(WARNING, "sync failed")

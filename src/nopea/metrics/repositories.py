@@ -18,6 +18,7 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.duration import parse_duration
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem
+from nopea.core.status.read_only import is_read_only
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
 
@@ -90,7 +91,8 @@ def _gauges(known: Known, conditions: Mapping[str, str]) -> Iterator[tuple[Metri
     spec = repository.spec
     policy = "unknown" if isinstance(spec, Problem) else str(spec.heal_policy)
     yield catalogue.REPOSITORY_INFO, 1, policy
-    yield catalogue.REPOSITORY_READY, conditions.get(READY) == "True"
+    if not is_read_only(status.conditions):  # else nobody expects that it is applied
+        yield catalogue.REPOSITORY_READY, conditions.get(READY) == "True"
     if conditions.get(HEALTHY, "Unknown") != "Unknown":
         yield catalogue.REPOSITORY_HEALTHY, conditions[HEALTHY] == "True"
     yield catalogue.REPOSITORY_SUSPENDED, repository.suspended

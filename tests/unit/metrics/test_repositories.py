@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.fakes.samples import repository
 from tests.unit.metrics.samples import Scraped
@@ -77,6 +78,15 @@ def test_unknown_values_have_no_series() -> None:
     assert found.value("nopea_repository_healthy", **API) is None
     assert found.value("nopea_repository_objects", **API) is None
     assert found.value("nopea_repository_last_sync_timestamp_seconds", **API) is None
+
+
+def test_what_is_only_planned_is_neither_ready_nor_failing() -> None:
+    """An alert about it would wake somebody for what nobody may do; an error is shown as always."""
+    planned = msgspec.structs.replace(condition("Ready", "False"), reason="ReadOnly")
+
+    assert scraped(known(conditions=[planned])).value("nopea_repository_ready", **API) is None
+    failing = scraped(known(conditions=[condition("Ready", "False")]))
+    assert failing.value("nopea_repository_ready", **API) == 0.0
 
 
 def test_conditions_are_counted_over_all_repositories() -> None:
