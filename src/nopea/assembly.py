@@ -352,14 +352,16 @@ def _webhooks(
 
 
 def _dashboard(settings: Settings, parts: Parts, readiness: Readiness) -> ServedDashboard:
+    client = parts.client.on_behalf("dashboard")
     source = MemorySource(
         parts.repositories,
         parts.store,
+        client,
         cluster=settings.notify.cluster or parts.client.config.server,
         why_not_ready=readiness.why_not,
         is_current=lambda: parts.controller.health.is_current,
     )
-    gate = ClusterGate(parts.client.on_behalf("dashboard"))
+    gate = ClusterGate(client)
     pages = Dashboard(source, gate.admit)
     return ServedDashboard(pages=pages, routes=(*pages.routes(), *gate.routes()))
 

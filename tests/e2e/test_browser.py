@@ -19,7 +19,7 @@ from tests.e2e.process import Nopea
 from tests.e2e.ui import Ui, running_ui
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Repo, Site
-from tests.e2e.yamls import config_map, text
+from tests.e2e.yamls import config_map, crashing, deployment, text
 
 from nopea.dashboard.pages.render import leading_page
 
@@ -149,6 +149,36 @@ async def test_page_in_a_file_leads_to_the_dashboard(cluster: Cluster, tmp_path:
             await chromium.close()
 
 
+async def test_pods_of_a_repository_are_shown_and_follow(pods_site: Site) -> None:
+    """By a link; what happens to them comes without a reload."""
+    files = {
+        "crash.yaml": text(crashing("crash")), "web.yaml": text(deployment("web")),
+        "map.yaml": text(config_map("settings", a="b")),
+    }  # fmt: skip
+    repo = pods_site.sync("shop", files, targetNamespace=pods_site.namespace)
+    errors: list[str] = []
+    with running_ui(pods_site.cluster.lab.kubeconfig, "-A") as ui:
+        async with async_playwright() as driver:
+            chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+            page = await chromium.new_page(viewport={"width": 1280, "height": 900})
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda said: errors.append(f"{said.type}: {said.text}"))
+            await page.goto(ui.address)
+            await _go(page, f"/r/{pods_site.namespace}/{repo.name}")
+            await page.get_by_role("link", name="Show what they own, down to Pods").click()
+            await page.wait_for_selector("#live.good")
+            await expect(page.locator("#objects")).to_contain_text("CrashLoopBackOff", timeout=60_000)
+            await expect(page.locator(".owned .leaf .owned .leaf")).to_have_count(2)
+            await _shoot(page, "tree")
+            await page.set_viewport_size({"width": 320, "height": 700})
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            await page.get_by_role("link", name="Hide what they own").click()
+            await page.wait_for_url("**/shop#objects")
+            await expect(page.locator(".owned")).to_have_count(0)
+            await chromium.close()
+    assert errors == []
+
+
 async def test_search_and_states_filter_without_a_reload(opened: Page, repo: Repo) -> None:
     """The address can be kept, and Back returns; `/` goes to the search."""
     await _go(opened, "/")
@@ -249,7 +279,7 @@ async def test_axe_finds_no_barrier(opened: Page, repo: Repo) -> None:
     base = f"/r/{repo.site.namespace}/app"
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        for path in ("/", base, f"{base}/diff?compare=1", f"{base}/timeline"):
+        for path in ("/", base, f"{base}?pods=1", f"{base}/diff?compare=1", f"{base}/timeline"):
             await page.goto(f"http://{_home(opened)}{path}")
             await page.wait_for_selector("#live.good")
             await page.add_script_tag(path=AXE)

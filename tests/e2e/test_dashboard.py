@@ -12,7 +12,7 @@ from tests.e2e.process import HttpAnswer, Nopea
 from tests.e2e.tenancy import ROLES, Tenant, least_rights
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster
-from tests.e2e.yamls import config_map, text
+from tests.e2e.yamls import config_map, deployment, text
 from tests.gitserver import GitServer
 
 FLAGS = (
@@ -110,6 +110,50 @@ def test_right_on_secrets_is_no_right_to_look(shown: Nopea, tenant: Tenant, clus
     """The question is about GitRepositories, and nothing else."""
     token = _token(cluster, tenant.namespace, verbs="*", resource="secrets,configmaps")
     assert _names(shown, token) == set()
+
+
+def test_pods_are_shown_if_the_viewer_and_the_controller_may_list_them(
+    shown: Nopea, tenant: Tenant, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Otherwise the tree ends at the objects, and one line says who may not."""
+    namespace = tenant.namespace
+    tenant.sync("pods", {"web.yaml": text(deployment("web"))}, targetNamespace=namespace)
+    token = _token(cluster, namespace, verbs="get,list")
+    page = f"/r/{namespace}/pods?pods=1"
+
+    def pods(nopea: Nopea, *expected: str) -> bool:
+        answer = _get(nopea, page, token)
+        assert answer.status == 200
+        for each in expected:
+            assert each in answer.text, answer.text
+        return '<span class="kind">Pod</span>' in answer.text
+
+    assert not pods(shown, f"pods in {namespace}: you may not list them")
+    run = cluster.lab.run_kubectl
+    run("-n", namespace, "create", "role", "pods", "--verb=list", "--resource=pods,replicasets.apps")
+    run(
+        "-n",
+        namespace,
+        "create",
+        "rolebinding",
+        "pods",
+        "--role=pods",
+        f"--serviceaccount={namespace}:viewer",
+    )
+    other = run(
+        "-n", namespace, "create", "token", "viewer", "--duration=20m"
+    ).strip()  # answers are remembered
+    token = other
+    assert not pods(shown, f"pods in {namespace}: Nopea may not list them")
+    folder = tmp_path_factory.mktemp("pods")
+    flags, roles = (*FLAGS, f"--namespace={namespace}"), (*ROLES, "system:auth-delegator")
+    with least_rights(cluster.lab, folder, *flags, roles=roles, watches=("pods", "replicasets")) as running:
+
+        def is_shown() -> None:
+            assert pods(running, "ReplicaSet")
+
+        eventually(is_shown)
+        assert running.stop() == 0
 
 
 def test_strangers_and_other_names_get_nothing(shown: Nopea, tenant: Tenant, cluster: Cluster) -> None:

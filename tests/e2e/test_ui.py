@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.e2e.ui import Browser, Ui, running_ui
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Repo, Site
-from tests.e2e.yamls import config_map, text
+from tests.e2e.yamls import config_map, crashing, text
 
 RBAC = "rbac.authorization.k8s.io/v1"
 
@@ -103,6 +104,27 @@ def test_change_arrives_at_an_open_page(browser: Browser, drifted: Repo) -> None
         while not any("Suspended;" in name for name in names):
             names.append(stream.readline().decode())
     assert "event: row\n" in names
+
+
+def test_tree_goes_down_to_pods_when_it_is_asked_to(pods_site: Site) -> None:
+    """With what is wrong with them; otherwise none is read."""
+    files = {"crash.yaml": text(crashing("crash")), "map.yaml": text(config_map("map", a="b"))}
+    repo = pods_site.sync("app", files, targetNamespace=pods_site.namespace)
+    path = _path(repo)
+    with running_ui(pods_site.cluster.lab.kubeconfig, "-A") as ui:
+        browser = ui.browser()
+
+        def crashes() -> None:
+            html = _assert_shown(browser, f"{path}?pods=1", "ReplicaSet", "CrashLoopBackOff")
+            assert re.search(r'<span class="kind">Pod</span> crash-\w+-\w+', html)
+            assert "Not read" not in html
+
+        eventually(crashes)
+        assert '<span class="kind">Pod</span>' not in _assert_shown(browser, path, "Show what they own")
+        found = json.loads(browser.get(f"/api/v1/repositories{path.removeprefix('/r')}?pods=1").text)
+    owners = [one for group in found["groups"] for one in group["objects"] if one["owned"]]
+    assert [one["kind"] for one in owners] == ["apps/Deployment"]
+    assert owners[0]["owned"][0]["owned"][0]["health"] == "Unhealthy"
 
 
 def test_strangers_get_nothing(ui: Ui, browser: Browser, drifted: Repo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +10,8 @@ from aiohttp import web
 from tests.fakes.samples import READY, repository
 
 from nopea.core.api.repository import Repository
-from nopea.core.objects import ObjectKey, RepoKey
+from nopea.core.health.descendants import Descendants
+from nopea.core.objects import ObjectKey, RepoKey, Resource
 from nopea.core.plan.model import LastApplied
 from nopea.dashboard.pages.difference import Difference
 from nopea.dashboard.source import AppliedObjects, ControllerState, DashboardError, Reported, Viewer
@@ -37,8 +39,9 @@ class KnownViewer:
         del exists
         return bool(await self.visible({key.namespace}))
 
-    async def may_list_inventories(self, namespace: str) -> bool:
+    async def may_list(self, resource: Resource, namespace: str) -> bool:
         """Return whether the namespace is seen."""
+        del resource
         return bool(await self.visible({namespace}))
 
 
@@ -51,6 +54,7 @@ class KnownSource:
     cluster: str = "test"
     old: str = ""
     incomplete: str = ""
+    descendants: Descendants | None = field(default_factory=Descendants)
     state: ControllerState = RUNS
 
     def put(self, *repositories: Repository) -> None:
@@ -80,6 +84,14 @@ class KnownSource:
         """Return the objects of the test, for every repository."""
         del repository, viewer
         return AppliedObjects(objects=self.objects, incomplete=self.incomplete, again=bool(self.incomplete))
+
+    async def owned(self, keys: Collection[ObjectKey], viewer: Viewer) -> Descendants:
+        """Return what the test says; it may wait for ever."""
+        del keys, viewer
+        if self.descendants is None:
+            await asyncio.Event().wait()
+        assert self.descendants is not None
+        return self.descendants
 
     async def reported(self, repository: Repository) -> Reported:
         """Return no Events."""

@@ -129,6 +129,7 @@ async def test_list_in_chunks(client: KubeClient, namespace: str) -> None:
         )
 
     chunked = await client.list(CONFIG_MAPS, Selection(namespace=namespace), chunk=3)
+    first = await client.list(CONFIG_MAPS, Selection(namespace=namespace), chunk=3, most=4)
     even = await client.list(CONFIG_MAPS, Selection(namespace=namespace, labels="parity=even"))
     named = await client.list(CONFIG_MAPS, Selection(namespace=namespace, fields="metadata.name=item-3"))
     partial = await client.list(
@@ -136,6 +137,7 @@ async def test_list_in_chunks(client: KubeClient, namespace: str) -> None:
     )
 
     assert [item.meta.name for item in chunked.items if item.meta.name in names] == names
+    assert first.items == chunked.items[:6], "the chunk with which there are four"
     assert {item.head.kind for item in chunked.items} == {"ConfigMap"}
     assert {item.head.api_version for item in chunked.items} == {"v1"}
     assert chunked.resource_version.isdigit()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import aclosing
 
 from nopea import tasks
@@ -15,13 +15,15 @@ from nopea.cli.repository import missing, read_state
 from nopea.cli.ui_actions import Requests
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.tenancy import AS_CALLER
-from nopea.core.objects import RepoKey
+from nopea.core.health.descendants import Descendants
+from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan.object_diff import ObjectDiff
 from nopea.core.problem import SyncError, TransientError
 from nopea.core.show.yaml_diff import yaml_lines
 from nopea.dashboard.pages.difference import MOST_OBJECTS, ComparedObject, Difference, is_worth_showing
 from nopea.dashboard.source import AppliedObjects, ControllerState, DashboardError, Reported, Viewer
 from nopea.kube.client import KubeClient
+from nopea.kube.descendants import read_descendants
 from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
 from nopea.kube.kinds import GIT_REPOSITORIES
 from nopea.kube.live import LiveObject
@@ -126,6 +128,11 @@ class WatchedSource:
         except (ApiError, TimeoutError):
             text = "Events cannot be read now; this is what the status remembers."
             return Reported(incomplete=text, again=True)
+
+    async def owned(self, keys: Collection[ObjectKey], viewer: Viewer) -> Descendants:
+        """Return what `nopea tree` shows, as the user may read it."""
+        del viewer
+        return await read_descendants(self._client, keys)
 
 
 class UserWorkbench:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from aiohttp import web
 
-from nopea.core.objects import RepoKey
+from nopea.core.objects import RepoKey, Resource
 from nopea.dashboard.guard import RefusedRequestError
 
 TOKEN = "token"
@@ -38,9 +38,9 @@ class LocalViewer:
         del key, exists
         return True
 
-    async def may_list_inventories(self, namespace: str) -> bool:
+    async def may_list(self, resource: Resource, namespace: str) -> bool:
         """Return True: the source asks the API server as the user."""
-        del namespace
+        del resource, namespace
         return True
 
 

@@ -1,14 +1,25 @@
-"""The dashboard's data in the controller: what it has in its memory anyway. Asks the cluster for nothing."""
+"""The dashboard's data in the controller: what it has in its memory anyway.
+
+It asks the cluster only for what workloads own, when somebody wants to see that who may list it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
 
 from nopea.core.api.repository import Repository
-from nopea.core.objects import RepoKey
+from nopea.core.health.descendants import Descendants
+from nopea.core.objects import ObjectKey, RepoKey
 from nopea.dashboard.source import AppliedObjects, ControllerState, Reported, Viewer
+from nopea.kube.client import KubeClient
+from nopea.kube.descendants import read_descendants
+from nopea.kube.kinds import INVENTORIES
 from nopea.state.repositories import RepositoryStore
 from nopea.state.store import StateStore
+
+MOST_READ: Final = 1_000
+"""The most objects of a kind in a namespace that are read, for the memory of the controller."""
 
 
 class MemorySource:
@@ -18,6 +29,7 @@ class MemorySource:
         self,
         repositories: RepositoryStore,
         store: StateStore,
+        client: KubeClient,
         *,
         cluster: str,
         why_not_ready: Callable[[], str],
@@ -27,6 +39,7 @@ class MemorySource:
         self.cluster = cluster
         self._repositories = repositories
         self._store = store
+        self._client = client
         self._why_not_ready = why_not_ready
         self._is_current = is_current
 
@@ -56,7 +69,7 @@ class MemorySource:
         if state is None or state.uid != repository.uid or not state.loaded:
             text = "The controller has not read the inventory yet."
             return AppliedObjects(objects={}, incomplete=text, again=True)
-        if state.chunks and not await viewer.may_list_inventories(repository.key.namespace):
+        if state.chunks and not await viewer.may_list(INVENTORIES, repository.key.namespace):
             text = "You may not list Inventories here, so only the objects that are not fine are listed."
             return AppliedObjects(objects={}, incomplete=text)
         return AppliedObjects(objects=dict(state.applied))
@@ -65,3 +78,8 @@ class MemorySource:
         """Return none: the controller writes Events and does not read them."""
         arguments = repository.key.arguments
         return Reported(incomplete=f"This is what the status remembers; `nopea events {arguments}` has more.")
+
+    async def owned(self, keys: Collection[ObjectKey], viewer: Viewer) -> Descendants:
+        """Return what both the viewer and the controller may list."""
+        may_list = viewer.may_list
+        return await read_descendants(self._client, keys, may_list=may_list, reader="Nopea", most=MOST_READ)

@@ -23,7 +23,6 @@ from aiohttp import web
 from cachetools import LRUCache, TTLCache
 
 from nopea import tasks
-from nopea.core.api.names import GROUP
 from nopea.core.objects import RepoKey, Resource
 from nopea.core.secret import Secret
 from nopea.dashboard.forms import form_of
@@ -32,7 +31,7 @@ from nopea.dashboard.source import DashboardError
 from nopea.kube.access import ClusterUser, Permission, is_allowed, user_of
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
-from nopea.kube.kinds import GIT_REPOSITORIES, INVENTORIES
+from nopea.kube.kinds import GIT_REPOSITORIES
 
 COOKIE: Final = "nopea-dashboard"
 REMEMBER_SECONDS: Final = 60.0
@@ -65,9 +64,6 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=:-]+")
 _BEARER: Final = "bearer "
 _LOG_IN: Final = "Log in with a token that the cluster accepts, such as that of `kubectl create token NAME`."
 
-Question = tuple[str, str, str, str]
-"""A verb, a plural, a namespace and a name."""
-
 
 @dataclass(slots=True)
 class _Session:
@@ -75,7 +71,7 @@ class _Session:
 
     digest: bytes
     user: ClusterUser
-    answers: LRUCache[Question, bool] = field(default_factory=lambda: LRUCache(MOST_ANSWERS))
+    answers: LRUCache[Permission, bool] = field(default_factory=lambda: LRUCache(MOST_ANSWERS))
 
 
 class ClusterGate:
@@ -104,21 +100,19 @@ class ClusterGate:
             raise _unknown("The dashboard shows you what the cluster lets you read.")
         return await self._viewer(token, logout=True)
 
-    async def may(self, session: _Session, question: Question, *, exists: bool) -> bool:
+    async def may(self, session: _Session, question: Permission, *, exists: bool) -> bool:
         """Return whether a user may do something; the cluster is asked if it has not said so lately.
 
         About a single object, only a yes about one that exists is remembered: names are not invented to fill
         the memory, and a no takes as long as an answer about what does not exist.
         """
-        verb, plural, namespace, name = question
         if (known := session.answers.get(question)) is not None:
             return known
         async with self._known.one(session.digest, question):
             if (known := session.answers.get(question)) is not None:
                 return known
-            permission = Permission(verb=verb, group=GROUP, resource=plural, namespace=namespace, name=name)
-            answer = await is_allowed(self._client, permission, to=session.user)
-            if exists and (answer or not name):
+            answer = await is_allowed(self._client, question, to=session.user)
+            if exists and (answer or not question.name):
                 session.answers[question] = answer
         return answer
 
@@ -179,10 +173,12 @@ class _Slots:
     def __init__(self, most: int) -> None:
         self._slots = asyncio.Semaphore(most)
         self._waiting: Counter[bytes] = Counter()
-        self._asked: WeakValueDictionary[tuple[bytes, Question | None], asyncio.Lock] = WeakValueDictionary()
+        self._asked: WeakValueDictionary[tuple[bytes, Permission | None], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
 
     @asynccontextmanager
-    async def one(self, token: bytes, question: Question | None = None) -> AsyncIterator[None]:
+    async def one(self, token: bytes, question: Permission | None = None) -> AsyncIterator[None]:
         """Hold a slot for one review; whoever has waited for the same one finds its answer in the memory.
 
         Raises DashboardError, also when too many wait.
@@ -245,14 +241,17 @@ class ReviewedViewer:
         """Return whether the user may read this one."""
         return await self._may("get", GIT_REPOSITORIES, key.namespace, key.name, exists=exists)
 
-    async def may_list_inventories(self, namespace: str) -> bool:
-        """Return whether the user may read the inventories of the namespace."""
-        return await self._may("list", INVENTORIES, namespace)
+    async def may_list(self, resource: Resource, namespace: str) -> bool:
+        """Return whether the user may list the objects of a kind in a namespace."""
+        return await self._may("list", resource, namespace)
 
     async def _may(
         self, verb: str, resource: Resource, namespace: str = "", name: str = "", *, exists: bool = True
     ) -> bool:
-        return await self._gate.may(self._session, (verb, resource.plural, namespace, name), exists=exists)
+        question = Permission(
+            verb=verb, group=resource.group, resource=resource.plural, namespace=namespace, name=name
+        )
+        return await self._gate.may(self._session, question, exists=exists)
 
 
 def _unknown(message: str) -> RefusedRequestError:

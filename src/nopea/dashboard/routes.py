@@ -14,6 +14,7 @@ from aiohttp import web
 
 from nopea import tasks
 from nopea.core.api.repository import Repository
+from nopea.core.health.descendants import Descendants
 from nopea.core.objects import RepoKey
 from nopea.dashboard.desk import Admit, Desk, key_of
 from nopea.dashboard.files import static
@@ -38,6 +39,7 @@ from nopea.dashboard.source import (
     ACTIONS,
     NOTHING_APPLIED,
     NOTHING_REPORTED,
+    AppliedObjects,
     DashboardError,
     DataSource,
     Viewer,
@@ -47,6 +49,10 @@ from nopea.dashboard.source import (
 COMPARE_SECONDS: Final = 170.0
 ACT_SECONDS: Final = 30.0
 MOST_COMPARISONS: Final = 2
+OWNED_SECONDS: Final = 10.0
+MOST_READINGS: Final = 2
+"""Pages for which Pods are read at once: a namespace can have many."""
+
 LONGEST_OBJECT: Final = 1_024
 
 
@@ -66,6 +72,7 @@ class Dashboard:
         self._workbench = workbench
         self._streams = streams or Streams()
         self._comparing = asyncio.Semaphore(MOST_COMPARISONS)
+        self._reading = asyncio.Semaphore(MOST_READINGS)
 
     def close(self) -> None:
         """End the streams."""
@@ -123,7 +130,7 @@ class Dashboard:
         repository = await self._desk.repository(request, viewer)
         name = request.match_info.get("page", "details")
         is_asked = name == "diff" and request.query.get("compare") == "1"
-        made = await self._page(repository, viewer, name, compare=is_asked)
+        made = await self._page(repository, viewer, name, compare=is_asked, pods=_wants_pods(request))
         rows = made.difference.rows if made.difference is not None else 0
         return page(await tasks.off_loop(repository_page, self._desk.site(viewer), made, size=rows))
 
@@ -145,7 +152,7 @@ class Dashboard:
             version = f"{repository.uid} {repository.resource_version} {self._desk.board.told_number}"
 
             async def make() -> tuple[dict[str, str], bool]:
-                made = await self._page(repository, viewer, name)
+                made = await self._page(repository, viewer, name, pods=_wants_pods(request))
                 return repository_sections(self._desk.site(viewer), made), made.again
 
             return Sections(parts=await memory.get(version, make), at=at)
@@ -184,7 +191,9 @@ class Dashboard:
         viewer = await self._desk.admit(request)
         repository = await self._desk.repository(request, viewer)
         applied = await self._source.applied(repository, viewer)
-        return _json(details_of(repository, applied.objects, incomplete=applied.incomplete))
+        owned = await self._owned(applied, viewer) if _wants_pods(request) else None
+        found = details_of(repository, applied.objects, incomplete=applied.incomplete, descendants=owned)
+        return _json(found)
 
     async def _json_timeline(self, request: web.Request) -> web.Response:
         repository = await self._desk.repository(request, await self._desk.admit(request))
@@ -197,14 +206,16 @@ class Dashboard:
         name: str,
         *,
         compare: bool = False,
+        pods: bool = False,
         notice: Notice | None = None,
     ) -> RepositoryPage:
         await self._desk.look()
         at = self._desk.board.at
         repository = self._source.get(repository.key) or repository  # as of that number
-        applied = NOTHING_APPLIED
+        applied, owned = NOTHING_APPLIED, None
         if name == "details":
             applied = await self._source.applied(repository, viewer)
+            owned = await self._owned(applied, viewer) if pods else None
         history, reported = None, NOTHING_REPORTED
         if name == "timeline":
             reported = await self._source.reported(repository)
@@ -212,9 +223,9 @@ class Dashboard:
         difference, failure = await self._compared(repository.key) if compare else (None, None)
         return RepositoryPage(
             page=name,
-            view=details_of(repository, applied.objects, incomplete=applied.incomplete),
+            view=details_of(repository, applied.objects, incomplete=applied.incomplete, descendants=owned),
             at=at,
-            again=applied.again or reported.again,
+            again=applied.again or reported.again or owned is not None,  # nobody tells of changes of Pods
             history=history,
             no_events=reported.incomplete,
             compares=self._workbench is not None,
@@ -222,6 +233,13 @@ class Dashboard:
             failure=failure,
             notice=notice,
         )
+
+    async def _owned(self, applied: AppliedObjects, viewer: Viewer) -> Descendants:
+        try:
+            async with asyncio.timeout(OWNED_SECONDS), self._reading:
+                return await self._source.owned(applied.objects, viewer)
+        except TimeoutError:
+            return Descendants(unread=("the API server has not answered in time",))
 
     async def _history(self, repository: Repository) -> History:
         return history_of(repository, (await self._source.reported(repository)).events)
@@ -247,6 +265,10 @@ def page(html: str) -> web.Response:
 
 def _json(value: Any) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+def _wants_pods(request: web.Request) -> bool:
+    return request.query.get("pods") == "1"
 
 
 def _filter_of(request: web.Request) -> Filter:

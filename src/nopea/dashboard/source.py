@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nopea.core.api.repository import Repository
-from nopea.core.objects import ObjectKey, RepoKey
+from nopea.core.health.descendants import Descendants
+from nopea.core.objects import ObjectKey, RepoKey, Resource
 from nopea.core.plan.model import LastApplied
 from nopea.core.status.timeline import ReportedEvent
 from nopea.dashboard.pages.difference import Difference
@@ -82,8 +83,8 @@ class Viewer(Protocol):
         """Return whether they may read this GitRepository, if it exists. Raises DashboardError."""
         ...
 
-    async def may_list_inventories(self, namespace: str) -> bool:
-        """Return whether they may read what long inventories hold. Raises DashboardError."""
+    async def may_list(self, resource: Resource, namespace: str) -> bool:
+        """Return whether they may list the objects of a kind in a namespace. Raises DashboardError."""
         ...
 
 
@@ -115,6 +116,10 @@ class DataSource(Protocol):
 
     async def reported(self, repository: Repository) -> Reported:
         """Return the Kubernetes Events about a repository."""
+        ...
+
+    async def owned(self, keys: Collection[ObjectKey], viewer: Viewer) -> Descendants:
+        """Return what objects own, down to Pods, as far as the viewer may list it. Raises DashboardError."""
         ...
 
 

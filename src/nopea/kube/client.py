@@ -138,16 +138,21 @@ class KubeClient:
         return await self._object(requests.get(target, metadata_only=metadata_only))
 
     async def list(
-        self, resource: Resource, selection: Selection = EVERYTHING, *, chunk: int = CHUNK
+        self,
+        resource: Resource,
+        selection: Selection = EVERYTHING,
+        *,
+        chunk: int = CHUNK,
+        most: int | None = None,
     ) -> ObjectList:
         """Read every object that matches, at one resourceVersion, `chunk` objects at a time.
 
-        Starts again when that version expires (410) between two chunks, and asks for smaller chunks when one
-        exceeds the transport's limit.
+        With `most`, it ends after the chunk with which there are so many. Starts again when that version
+        expires (410) between two chunks, and asks for smaller chunks when one exceeds the transport's limit.
         """
         for attempt in range(_LIST_TRIES):
             try:
-                return await self._list_once(resource, selection, chunk=chunk)
+                return await self._list_once(resource, selection, chunk=chunk, most=most)
             except GoneError:
                 if attempt == _LIST_TRIES - 1:
                     raise
@@ -243,7 +248,9 @@ class KubeClient:
                 raise error
             yield Stream(caller.transport, request, answer)
 
-    async def _list_once(self, resource: Resource, selection: Selection, *, chunk: int) -> ObjectList:
+    async def _list_once(
+        self, resource: Resource, selection: Selection, *, chunk: int, most: int | None
+    ) -> ObjectList:
         items: list[LiveObject] = []
         token = ""
         while True:
@@ -257,7 +264,7 @@ class KubeClient:
             version = "meta.k8s.io/v1" if kind == "PartialObjectMetadata" else resource.api_version
             items.extend(item_of(raw, api_version=version, kind=kind) for raw in page.items or ())
             token = page.metadata.continue_
-            if not token:
+            if not token or (most is not None and len(items) >= most):
                 return ObjectList(tuple(items), page.metadata.resource_version)
             await asyncio.sleep(0)  # lets other tasks run between two chunks of a big list
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from typing import Any, ClassVar
 
@@ -11,10 +12,13 @@ from aiohttp import web
 from tests.fakes.dashboard import CSRF, KnownSource, KnownViewer, KnownWorkbench, drifted, failing, fine
 from tests.fakes.dashboard_server import dashboard
 
+from nopea.core.health.descendants import Descendant, Descendants
+from nopea.core.health.rules import Health, HealthStatus
 from nopea.core.objects import ObjectKey, RepoKey
-from nopea.core.plan.model import Action, Reason, Step
+from nopea.core.plan.model import Action, LastApplied, Reason, Step
 from nopea.core.plan.object_diff import ObjectDiff
 from nopea.core.plan.outcome import Change
+from nopea.dashboard import routes as module
 from nopea.dashboard.pages.difference import ComparedObject, Difference
 from nopea.dashboard.source import ACTIONS, DashboardError, Viewer
 
@@ -86,6 +90,53 @@ async def test_failure_of_an_action_or_a_comparison_is_said() -> None:
         assert "You may not patch it. Ask &lt;somebody&gt;." in page.text
         page = await visitor.get("/r/shop/web/diff?compare=1")
         assert "Ask &lt;somebody&gt;." in page.text
+
+
+def _with_pods(source: KnownSource, *, unread: tuple[str, ...] = ()) -> None:
+    web = ObjectKey("apps", "Deployment", "shop", "web")
+    fine_ = Health(status=HealthStatus.HEALTHY)
+    bad = Health(status=HealthStatus.FAILED, message="Pull <failed>.")
+    pod = Descendant(key=ObjectKey("", "Pod", "shop", "web-1-x"), state="Pending", health=bad)
+    replica_set = Descendant(
+        key=ObjectKey("apps", "ReplicaSet", "shop", "web-1"), state="0/1 ready", health=fine_, children=(pod,)
+    )
+    source.objects = {web: LastApplied(hash="", projection=None)}
+    source.descendants = Descendants(of={web: (replica_set,)}, unread=unread)
+
+
+async def test_what_workloads_own_is_shown_when_it_is_asked_for() -> None:
+    """On the page of the repository, live, and as JSON; otherwise nothing is read."""
+    source = _source()
+    _with_pods(source, unread=tuple(f"pods in n{number}: you may not list them" for number in range(5)))
+    async with dashboard(source) as visitor:
+        page = (await visitor.get("/r/shop/web")).text
+        assert 'href="/r/shop/web?pods=1#objects"' in page
+        assert "web-1-x" not in page
+        page = (await visitor.get("/r/shop/web?pods=1")).text
+        for expected in ("web-1-x", "Pending", "Pull &lt;failed&gt;.", "0/1 ready",
+                         "Not read: pods in n0: you may not list them; ", "; and 2 more."):  # fmt: skip
+            assert expected in page
+        live = re.findall(r'data-live="([^"]+)"', page)[0].replace("&amp;", "&")
+        at = await visitor.at("/r/shop/web?pods=1")
+        async with visitor.stream(f"{live}&at={at}") as stream:
+            while "web-1-x" not in (await stream.next())[1]:
+                pass
+        found = json.loads((await visitor.get("/api/v1/repositories/shop/web?pods=1")).text)
+        (web_,) = found["groups"][0]["objects"]
+        assert web_["owned"][0]["owned"][0]["name"] == "web-1-x"
+        assert "web-1-x" not in (await visitor.get("/?pods=1")).text
+
+
+async def test_pods_that_do_not_come_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page comes without them."""
+    monkeypatch.setattr(module, "OWNED_SECONDS", 0.05)
+    source = _source()
+    _with_pods(source)
+    source.descendants = None
+    async with dashboard(source) as visitor:
+        page = await visitor.get("/r/shop/web?pods=1")
+        assert page.status == 200
+        assert "Not read: the API server has not answered in time." in page.text
 
 
 class _NotesThreads(list[str]):

@@ -36,12 +36,13 @@ def command(*, cluster: ClusterChoice, name: str, output: str) -> None:
 
 
 async def _show(client: KubeClient, namespace: str, name: str, output: str) -> int:
-    from nopea.cli.descendants import read_descendants
     from nopea.cli.heartbeat import warn_if_dead
     from nopea.cli.output.messages import print_document, terminal_width
     from nopea.cli.output.tree import tree_json, tree_lines
+    from nopea.cli.progress import show_late_progress
     from nopea.cli.repository import read_repository, read_state
     from nopea.core.objects import RepoKey
+    from nopea.kube.descendants import read_descendants
 
     repository = await read_repository(client, RepoKey(namespace, name))
     state = await read_state(client, repository)
@@ -49,7 +50,8 @@ async def _show(client: KubeClient, namespace: str, name: str, output: str) -> i
         for key in sorted(state.applied):
             click.echo(str(key))
         return 0
-    descendants = await read_descendants(client, state.applied)
+    with show_late_progress("Reading ReplicaSets, Jobs and Pods."):
+        descendants = await read_descendants(client, state.applied)
     if output in ("json", "yaml"):
         print_document(tree_json(repository, state.applied, descendants), output)
     else:

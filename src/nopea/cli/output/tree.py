@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from nopea.cli.descendants import Descendant, Descendants
 from nopea.cli.output.history import empty_reason
 from nopea.cli.output.messages import wrapped
 from nopea.core.api.repository import Repository
 from nopea.core.drift.mask import plain_line
+from nopea.core.health.descendants import Descendant, Descendants
 from nopea.core.health.rules import HealthStatus
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import LastApplied

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from nopea.core.api.conditions import CONTENDED, STALLED, SUSPENDED
 from nopea.core.api.entries import Condition
 from nopea.core.api.repository import Repository
 from nopea.core.drift.find import who
-from nopea.core.health.rules import HealthStatus
+from nopea.core.health.descendants import Descendants, places_of
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import LastApplied
 from nopea.core.problem import Code, Problem
 from nopea.core.status.concerns import Concern, concerns_of, not_reverted
 from nopea.core.status.object_states import GOOD, ObjectState, SyncStatus, unpack_states
 from nopea.dashboard.pages.overview import Level, Row, level_of, row_of
+from nopea.dashboard.pages.owned import LEVEL_OF_HEALTH, Room, ShownOwned
 
 MOST_OBJECTS = 1_000
 """The most objects that a page lists; those that are not fine come first."""
 
+MOST_REASONS = 3
 _BAD_WHEN_TRUE = frozenset({STALLED, CONTENDED, "Drifted"})
 _NEUTRAL = frozenset({SUSPENDED, "RolledBack", "Reconciling"})
 _LEVEL_OF_SYNC = {
@@ -29,7 +31,6 @@ _LEVEL_OF_SYNC = {
     SyncStatus.FAILED: Level.BAD,
     SyncStatus.SUSPENDED: Level.NOTE,
 }
-_LEVEL_OF_HEALTH = {HealthStatus.HEALTHY: Level.GOOD, HealthStatus.FAILED: Level.BAD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,8 @@ class ShownObject:
     health: str
     health_level: Level
     message: str
+    owned: tuple[ShownOwned, ...] = ()
+    hidden_owned: int = 0
 
     @property
     def id(self) -> str:
@@ -131,6 +134,9 @@ class Details:
     objects: int
     hidden_objects: int
     incomplete: str
+    may_own: bool
+    shows_owned: bool
+    not_read: str
     kept: tuple[tuple[str, str], ...]
     conditions: tuple[ShownCondition, ...]
     held_prune: str
@@ -138,15 +144,24 @@ class Details:
 
 
 def details_of(
-    repository: Repository, applied: Mapping[ObjectKey, LastApplied], *, incomplete: str = ""
+    repository: Repository,
+    applied: Mapping[ObjectKey, LastApplied],
+    *,
+    incomplete: str = "",
+    descendants: Descendants | None = None,
 ) -> Details:
-    """Return the page of a repository; `incomplete` says why not all of its objects are known."""
+    """Return the page of a repository; `incomplete` says why not all of its objects are known.
+
+    `descendants` is what the objects own; None if that has not been asked for.
+    """
     status, spec = repository.status, repository.spec
     states = unpack_states(status.object_states)
     shown = [_shown(key, states.objects.get(key, GOOD), applied.get(key))
              for key in sorted({*applied, *states.objects})]  # fmt: skip
     listed = sorted(shown, key=lambda each: (each[1].is_good, each[0]))[:MOST_OBJECTS]
     listed.sort(key=lambda each: (each[0].namespace, each[1].is_good, each[0]))
+    if descendants is not None:
+        listed = _with_owned(listed, descendants)
     groups = groupby(listed, key=lambda each: each[0].namespace)
     if states.has_more and not incomplete:
         incomplete = "More objects are not in sync or not healthy: the record holds only the worst ones."
@@ -168,6 +183,9 @@ def details_of(
         objects=len(shown),
         hidden_objects=len(shown) - len(listed),
         incomplete=incomplete,
+        may_own=bool(places_of(applied)),
+        shows_owned=descendants is not None,
+        not_read=_first(descendants.unread) if descendants is not None else "",
         kept=tuple((str(each.object), each.message) for each in status.kept),
         conditions=tuple(
             ShownCondition(condition=each, level=_level_of_condition(each)) for each in status.conditions
@@ -209,9 +227,25 @@ def _shown(key: ObjectKey, state: ObjectState, last: LastApplied | None) -> tupl
         sync=state.sync,
         sync_level=_LEVEL_OF_SYNC[state.sync],
         health=state.health,
-        health_level=_LEVEL_OF_HEALTH.get(state.health, Level.NOTE),
+        health_level=LEVEL_OF_HEALTH.get(state.health, Level.NOTE),
         message="; ".join(filter(None, (sync_message, state.health_message))),
     )
+
+
+def _first(reasons: Sequence[str]) -> str:
+    more = len(reasons) - MOST_REASONS
+    return "; ".join(reasons[:MOST_REASONS]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _with_owned(
+    listed: Sequence[tuple[ObjectKey, ShownObject]], descendants: Descendants
+) -> list[tuple[ObjectKey, ShownObject]]:
+    room = Room()
+    found = []
+    for key, shown in listed:
+        owned, hidden = room.owned(descendants.of.get(key, ()))
+        found.append((key, replace(shown, owned=owned, hidden_owned=hidden)))
+    return found
 
 
 def _level_of_condition(condition: Condition) -> Level:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from tests.fakes.samples import repository
 
-from nopea.cli.descendants import Descendant, Descendants
 from nopea.cli.output.tree import tree_json, tree_lines
+from nopea.core.health.descendants import Descendant, Descendants
 from nopea.core.health.rules import Health, HealthStatus
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Finish, Finished, LastApplied

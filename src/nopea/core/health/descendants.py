@@ -1,44 +1,32 @@
-"""Read what applied workloads own: ReplicaSets, Jobs and Pods, found by their owner references.
-
-Reads with the user's own rights; what may not be read is named.
-"""
+"""What applied workloads own: ReplicaSets, Jobs and Pods, found by their owner references. Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
 
-from nopea import tasks
-from nopea.cli.progress import show_late_progress
 from nopea.core.apply.equality import BUILT_IN_GROUPS
 from nopea.core.health.assess import assess
 from nopea.core.health.pods import trouble_of
 from nopea.core.health.rules import Health
 from nopea.core.objects import ObjectKey, Resource, split_api_version
-from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
-from nopea.kube.kinds import PODS
-from nopea.kube.requests import Selection
 
-MOST_NAMESPACES = 50
-"""In how many namespaces is looked; the others are named."""
-MOST_LEVELS = 6
-_AT_ONCE = 8
-
-_PODS_OF = frozenset({"StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"})
-_HAVE_DESCENDANTS = _PODS_OF | {"Deployment", "CronJob"}
+MOST_LEVELS: Final = 6
+_PODS_OF: Final = frozenset({"StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"})
+_HAVE_DESCENDANTS: Final = _PODS_OF | {"Deployment", "CronJob"}
 
 
 def _kind(group: str, kind: str) -> Resource:
     return Resource(group=group, version="v1", kind=kind, plural=f"{kind.lower()}s", namespaced=True)
 
 
-REPLICA_SETS = _kind("apps", "ReplicaSet")
-JOBS = _kind("batch", "Job")
-OF_OPERATORS = (_kind("apps", "Deployment"), _kind("apps", "StatefulSet"), _kind("apps", "DaemonSet"))
+PODS: Final = _kind("", "Pod")
+REPLICA_SETS: Final = _kind("apps", "ReplicaSet")
+JOBS: Final = _kind("batch", "Job")
+OF_OPERATORS: Final = (_kind("apps", "Deployment"), _kind("apps", "StatefulSet"), _kind("apps", "DaemonSet"))
 """What the controllers of custom resources make besides."""
 
 
@@ -60,43 +48,8 @@ class Descendants:
     unread: tuple[str, ...] = ()
 
 
-async def read_descendants(client: KubeClient, keys: Collection[ObjectKey]) -> Descendants:
-    """Return what the objects own, down to Pods."""
-    wanted = sorted(_wanted(keys), key=lambda each: (each[0], each[1].kind))
-    namespaces = sorted({namespace for namespace, _ in wanted})
-    chosen = frozenset(namespaces[:MOST_NAMESPACES])
-    owned: dict[ObjectKey, list[dict[str, Any]]] = defaultdict(list)
-    unread = [
-        f"namespace {each}: there are more than {MOST_NAMESPACES}" for each in namespaces[MOST_NAMESPACES:]
-    ]
-
-    async def read(place: tuple[str, Resource]) -> None:
-        namespace, resource = place
-        try:
-            listed = await client.list(resource, Selection(namespace=namespace))
-        except NotFoundError:
-            return  # an API server without this kind has no such objects
-        except ForbiddenError:
-            unread.append(f"{resource.full_plural} in {namespace}: you may not list them")
-            return
-        except ApiError as error:
-            unread.append(f"{resource.full_plural} in {namespace}: {error.message}")
-            return
-        for live in listed.items:
-            found = live.json()
-            if (owner := _owner(found)) is not None and not _is_old(found):
-                owned[owner].append(found)
-
-    places = [(namespace, resource) for namespace, resource in wanted if namespace in chosen]
-    with show_late_progress("Reading ReplicaSets, Jobs and Pods."):
-        await tasks.for_each(places, read, limit=_AT_ONCE, name="descendants")
-    now = datetime.now(UTC)
-    found = {key: tuple(_children(key, owned, now, MOST_LEVELS)) for key in keys if key in owned}
-    return Descendants(of=found, unread=tuple(sorted(unread)))
-
-
-def _wanted(keys: Collection[ObjectKey]) -> set[tuple[str, Resource]]:
-    """Return which kinds to list in which namespaces: none where nothing owns anything."""
+def places_of(keys: Collection[ObjectKey]) -> list[tuple[str, Resource]]:
+    """Return which kinds to list in which namespaces, sorted: none where nothing owns anything."""
     wanted: set[tuple[str, Resource]] = set()
     for key in keys:
         is_custom = key.group not in BUILT_IN_GROUPS
@@ -109,7 +62,31 @@ def _wanted(keys: Collection[ObjectKey]) -> set[tuple[str, Resource]]:
             kinds.append(JOBS)
         kinds += OF_OPERATORS if is_custom else ()
         wanted |= {(key.namespace, kind) for kind in kinds}
-    return wanted
+    return sorted(wanted, key=lambda each: (each[0], each[1].kind))
+
+
+class Family:
+    """Collects objects by their owners; keeps of each what a tree shows."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._owned: defaultdict[ObjectKey, list[Descendant]] = defaultdict(list)
+
+    def add(self, found: Mapping[str, Any]) -> None:
+        """Add an object as the API server stores it; one that nothing owns is left out."""
+        if (owner := _owner(found)) is None or _is_old(found):
+            return
+        metadata = found["metadata"]
+        group, _ = split_api_version(found["apiVersion"])
+        key = ObjectKey(group, found["kind"], metadata.get("namespace", ""), metadata["name"])
+        self._owned[owner].append(Descendant(key=key, state=_state(found), health=_health(found, self._now)))
+
+    def below(self, key: ObjectKey, levels: int = MOST_LEVELS) -> Iterator[Descendant]:
+        """Yield what an object owns, with what that owns."""
+        if levels == 0:
+            return
+        for each in sorted(self._owned.get(key, ()), key=lambda each: (each.key.kind, each.key.name)):
+            yield replace(each, children=tuple(self.below(each.key, levels - 1)))
 
 
 def _owner(found: Mapping[str, Any]) -> ObjectKey | None:
@@ -127,23 +104,6 @@ def _is_old(found: Mapping[str, Any]) -> bool:
     """Return whether it is a ReplicaSet of an earlier rollout, which only waits for a rollback."""
     counts = ((found.get("spec") or {}).get("replicas"), (found.get("status") or {}).get("replicas", 0))
     return found.get("kind") == "ReplicaSet" and counts == (0, 0)
-
-
-def _children(
-    owner: ObjectKey, owned: Mapping[ObjectKey, list[dict[str, Any]]], now: datetime, levels: int
-) -> Iterator[Descendant]:
-    if levels == 0:
-        return
-    for found in sorted(owned.get(owner, ()), key=lambda each: (each["kind"], each["metadata"]["name"])):
-        metadata = found["metadata"]
-        group, _ = split_api_version(found["apiVersion"])
-        key = ObjectKey(group, found["kind"], metadata.get("namespace", ""), metadata["name"])
-        yield Descendant(
-            key=key,
-            state=_state(found),
-            health=_health(found, now),
-            children=tuple(_children(key, owned, now, levels - 1)),
-        )
 
 
 def _health(found: Mapping[str, Any], now: datetime) -> Health:

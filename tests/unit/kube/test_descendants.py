@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fakes.object_store import served
-from tests.unit.cli.conftest import Commands
+from tests.unit.cli.conftest import Commands, commands
 
-from nopea.cli.descendants import JOBS, REPLICA_SETS, read_descendants
+from nopea.core.health.descendants import JOBS, PODS, REPLICA_SETS
 from nopea.core.health.rules import HealthStatus
-from nopea.core.objects import ObjectKey
+from nopea.core.objects import ObjectKey, Resource
+from nopea.kube.descendants import read_descendants
 from nopea.kube.errors import ApiFailure, ForbiddenError
-from nopea.kube.kinds import PODS
+
+__all__ = ["commands"]
 
 WEB = ObjectKey("apps", "Deployment", "shop", "web")
 
@@ -91,3 +93,38 @@ async def test_nothing_is_asked_for_what_owns_nothing(commands: Commands) -> Non
 
     assert (await read_descendants(commands.cluster.client, keys)).of == {}
     assert len(commands.cluster.requests) == before
+
+
+async def test_what_somebody_else_may_not_see_is_not_asked_for(commands: Commands) -> None:
+    """The reader may have more rights than who looks."""
+    _store(commands)
+
+    async def may_list(resource: Resource, namespace: str) -> bool:
+        return (resource, namespace) != (PODS, "shop")
+
+    found = await read_descendants(commands.cluster.client, [WEB], may_list=may_list)
+
+    assert [each.key.name for each in found.of[WEB]] == ["web-2"]
+    assert found.of[WEB][0].children == ()
+    assert found.unread == ("pods in shop: you may not list them",)
+    assert not [request for request in commands.cluster.requests if "pods" in request]
+
+
+async def test_reader_that_may_not_list_is_named(commands: Commands) -> None:
+    """So that it is known who needs the right."""
+    _store(commands)
+    commands.cluster.fail_next("list", PODS, ForbiddenError(ApiFailure(code=403, message="no")))
+
+    found = await read_descendants(commands.cluster.client, [WEB], reader="Nopea")
+
+    assert found.unread == ("pods in shop: Nopea may not list them",)
+
+
+async def test_no_more_is_read_than_the_bound(commands: Commands) -> None:
+    """And that there is more is said."""
+    _store(commands)
+
+    found = await read_descendants(commands.cluster.client, [WEB], most=2)
+
+    assert sum(len(each.children) for each in found.of[WEB]) <= 2
+    assert "pods in shop: there are more than the 2 that were read" in found.unread
