@@ -17,13 +17,16 @@ SYSTEM_NAMESPACE = "nopea-system"
 class Liveness:
     """Whether a controller runs, None if that is not known, and the sentences that say so.
 
-    `namespace` is that of its Lease, `version` its own; both are empty if they are not known.
+    `namespace` is that of its Lease, `version` its own; both are empty if they are not known. `lasting` is
+    the message for a page that shows it for long: it has no times, which are in `silent_since`.
     """
 
     running: bool | None
     message: str
     namespace: str = ""
     version: str = ""
+    lasting: str = ""
+    silent_since: datetime | None = None
 
 
 async def warn_if_dead(client: KubeClient, namespace: str) -> None:
@@ -107,21 +110,20 @@ def _liveness_of(lease: Mapping[str, Any], namespace: str) -> Liveness | None:
         return None
     annotations = lease["metadata"].get("annotations") or {}
     version = str(annotations.get(VERSION_ANNOTATION, ""))
-    how = "runs read-only" if READ_ONLY_ANNOTATION in annotations else "runs"
-    seconds = (datetime.now(UTC) - spec.renew_time).total_seconds()
+    silence = (datetime.now(UTC) - spec.renew_time).total_seconds()
+    ago, lease_name = age(silence), f"{namespace}/{LEASE}"
+    if spec.holder_identity and silence <= spec.lease_duration_seconds:
+        how = "runs read-only" if READ_ONLY_ANNOTATION in annotations else "runs"
+        who = f"The controller {spec.holder_identity} {how}"
+        return Liveness(True, f"{who}: last heartbeat {ago} ago.", namespace, version, f"{who}.")
     if not spec.holder_identity:
-        text = f"The controller was stopped {age(seconds)} ago (Lease {namespace}/{LEASE})."
-        return Liveness(False, text, namespace, version)
-    if seconds <= spec.lease_duration_seconds:
-        text = f"The controller {spec.holder_identity} {how}: last heartbeat {age(seconds)} ago."
-        return Liveness(True, text, namespace, version)
-    return Liveness(
-        False,
-        f"The controller {spec.holder_identity} has not been heard of for {age(seconds)} "
-        f"(Lease {namespace}/{LEASE}). Check that it runs: `kubectl -n {namespace} get pods`.",
-        namespace,
-        version,
-    )
+        message = f"The controller was stopped {ago} ago (Lease {lease_name})."
+        lasting = f"The controller was stopped (Lease {lease_name})."
+    else:
+        who = f"The controller {spec.holder_identity} has not been heard of"
+        advice = f"(Lease {lease_name}). Check that it runs: `kubectl -n {namespace} get pods`."
+        message, lasting = f"{who} for {ago} {advice}", f"{who} {advice}"
+    return Liveness(False, message, namespace, version, lasting, spec.renew_time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from nopea.cli.inspection import Looks, inspect_repository
 from nopea.cli.reported_events import list_events
 from nopea.cli.repository import missing, read_state
 from nopea.cli.ui_actions import Requests
+from nopea.core.api.conditions import format_time
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.health.descendants import Descendants
@@ -101,7 +102,9 @@ class WatchedSource:
                     None, "Whether a controller runs is not known: the API server does not answer."
                 )
             self._liveness = now, found
-        return ControllerState(self._liveness[1].running, self._liveness[1].message)
+        found = self._liveness[1]
+        since = format_time(found.silent_since) if found.silent_since is not None else ""
+        return ControllerState(found.running, found.lasting or found.message, since)
 
     async def applied(self, repository: Repository, viewer: Viewer) -> AppliedObjects:
         """Return the inventory, as the user may read it."""

@@ -65,6 +65,7 @@ class Desk:
             logout=viewer.logout,
             controller=controller.message,
             controller_level=_LEVELS[controller.running],
+            silent_since=controller.since,
             old=self.board.told.old,
             csrf=viewer.csrf,
             read_only=self._read_only,

@@ -27,10 +27,15 @@ class DashboardError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ControllerState:
-    """Whether a controller runs, None if that is not known, and the sentence that says so."""
+    """Whether a controller runs, None if that is not known, and the sentence that says so.
+
+    The sentence has no times: open pages are told when it changes. `since` is when the last heartbeat was of
+    one that does not run.
+    """
 
     running: bool | None
     message: str
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.fakes.object_store import served
 from tests.unit.cli.conftest import Commands
+from tests.unit.cli.test_heartbeat import ALIVE, beat
 
 from nopea import tasks
 from nopea.cli.cluster import CommandError
@@ -18,7 +20,7 @@ from nopea.dashboard.local import LocalViewer
 from nopea.dashboard.source import DashboardError
 from nopea.kube.errors import ApiFailure, ForbiddenError, UnreachableError
 from nopea.kube.event_body import EVENTS
-from nopea.kube.kinds import GIT_REPOSITORIES
+from nopea.kube.kinds import GIT_REPOSITORIES, LEASES
 
 API = RepoKey("shop", "api")
 FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no"), request="list")
@@ -71,6 +73,21 @@ async def test_objects_are_those_of_the_inventory(commands: Commands) -> None:
     finally:
         await tasks.end(following)
         commands.cluster.stop()
+
+
+@pytest.mark.parametrize("seconds", [(1, 20), (600, 700)])
+async def test_controller_is_the_same_from_one_heartbeat_to_the_next(
+    commands: Commands, seconds: tuple[float, float]
+) -> None:
+    """Open pages are told what changes, and not how time passes."""
+    commands.cluster.kinds.append(served(LEASES))
+    found: set[tuple[bool | None, str]] = set()
+    for ago in seconds:
+        beat(commands, "nopea-system", seconds_ago=ago, **ALIVE)
+        state = await (await _source(commands)).controller()
+        found.add((state.running, state.message))
+        assert bool(state.since) == (not state.running)
+    assert len(found) == 1, found
 
 
 async def test_events_that_cannot_be_read_may_be_read_soon(commands: Commands) -> None:

@@ -77,6 +77,7 @@ class SiteInfo:
     logout: bool = False
     controller: str = ""
     controller_level: Level = Level.NOTE
+    silent_since: str = ""
     old: str = ""
     csrf: str = ""
     read_only: bool = True
