@@ -42,3 +42,17 @@ def test_no_tenant_can_keep_nopea_installed(clean: Lab) -> None:
 
     assert said.code == 0, said.err
     assert clean.request("GET", CRD).status == 404
+
+
+def test_what_tenants_granted_is_named(clean: Lab) -> None:
+    """Whoever creates the namespace again, and may create namespaces only, would have it."""
+    assert say(clean, "install", "--no-wait").code == 0
+    account = f"--serviceaccount={SYSTEM}:nopea"
+    clean.run_kubectl("-n", "default", "create", "rolebinding", "reads", "--clusterrole=view", account)
+    try:
+        said = say(clean, "uninstall", "--yes", seconds=UNINSTALL_SECONDS)
+    finally:
+        clean.run_kubectl("-n", "default", "delete", "rolebinding", "reads")
+
+    assert said.code == 0, said.err
+    assert "Delete them, unless you do that: RoleBinding default/reads." in said.err

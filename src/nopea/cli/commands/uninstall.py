@@ -49,8 +49,15 @@ async def _uninstall(client: KubeClient, *, keep_crds: bool, force: bool, dry_ru
     from nopea.cli.cluster import CommandError
     from nopea.cli.heartbeat import SYSTEM_NAMESPACE, liveness
     from nopea.cli.installation.installed import HELM, find_installed
-    from nopea.cli.installation.removal import delete_objects, find_removal, holders, release, wait_gone
-    from nopea.cli.output.messages import print_error
+    from nopea.cli.installation.removal import (
+        dangling,
+        delete_objects,
+        find_removal,
+        holders,
+        release,
+        wait_gone,
+    )
+    from nopea.cli.output.messages import print_error, print_hint
     from nopea.cli.progress import show_progress
     from nopea.core.show.words import count
 
@@ -70,12 +77,18 @@ async def _uninstall(client: KubeClient, *, keep_crds: bool, force: bool, dry_ru
         return EXIT_DONE
     if not yes and not click.confirm(f"Remove Nopea from {client.config.server}?"):
         return EXIT_DECLINED
-    alive = await liveness(client, installed.namespace if installed else SYSTEM_NAMESPACE, anywhere=False)
+    alive = await liveness(client, SYSTEM_NAMESPACE)
     with show_progress("Letting go of GitRepositories.") as progress:
         await release(client, removal.repositories, is_running=alive.running is True, show=progress.show)
         progress.show(f"Deleting {count(len(removal.objects), 'object')} of Nopea.")
         await delete_objects(client, removal)
         left = await wait_gone(client, removal, show=progress.show)
+        bindings = await dangling(client)
+    if bindings:
+        print_hint(
+            f"These give rights to whoever creates the namespace {SYSTEM_NAMESPACE} again. Delete them, "
+            f"unless you do that: {', '.join(bindings)}."
+        )
     if left:
         by = await holders(client)
         what = f"Finalizers of others keep {', '.join(by)}. " if by else ""

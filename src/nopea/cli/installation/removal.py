@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import orjson
 
+from nopea.cli.heartbeat import SYSTEM_NAMESPACE
 from nopea.cli.installation.install import target_of
 from nopea.cli.installation.profiles import Manifest, Profile, named, objects
 from nopea.cli.repository import MANAGER, annotate
@@ -22,7 +23,14 @@ from nopea.core.objects import RepoKey, Target
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, ConflictError, InvalidError, NotFoundError, UnknownKindError
-from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, INVENTORIES, repository_target
+from nopea.kube.kinds import (
+    CLUSTER_ROLE_BINDINGS,
+    DEFINITIONS,
+    GIT_REPOSITORIES,
+    INVENTORIES,
+    ROLE_BINDINGS,
+    repository_target,
+)
 from nopea.kube.requests import PatchKind, Selection
 
 GRACE_SECONDS = 20.0
@@ -34,6 +42,7 @@ RETRY_SECONDS = 5.0
 POLL_SECONDS = 0.3
 _TRIES = 5
 _SHOWN = 3
+_ACCOUNT = {"kind": "ServiceAccount", "name": "nopea", "namespace": SYSTEM_NAMESPACE}
 _TRIED_ANNOTATION = f"{names.GROUP}/removal-tried-at"
 
 Show = Callable[[str], None]
@@ -131,6 +140,25 @@ async def holders(client: KubeClient) -> list[str]:
             if live.meta.finalizers
         ]
     return found[:_SHOWN]
+
+
+async def dangling(client: KubeClient) -> list[str]:
+    """Return the bindings that still give rights to Nopea's service account, such as those of tenants.
+
+    Whoever creates the namespace again would have these rights. Where they cannot be listed there are none.
+    """
+    found: list[str] = []
+    for resource in (CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS):
+        try:
+            listed = (await client.list(resource)).items
+        except ApiError:
+            continue
+        found += [
+            f"{resource.kind} {live.meta.namespace}/{live.meta.name}".replace(" /", " ")
+            for live in listed
+            if any(_ACCOUNT.items() <= subject.items() for subject in live.json().get("subjects") or ())
+        ]
+    return found
 
 
 async def _try_again(client: KubeClient, waiting: Iterable[Target]) -> None:

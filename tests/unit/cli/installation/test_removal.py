@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.samples import raw_repository
+from tests.unit.cli.installation.test_installed import bind
 
 from nopea.cli.installation.profiles import definitions
 from nopea.cli.installation.removal import (
     GONE_SECONDS,
     GRACE_SECONDS,
     Removal,
+    dangling,
     find_removal,
     holders,
     release,
@@ -20,8 +22,8 @@ from nopea.cli.installation.removal import (
 )
 from nopea.core.api.names import ABANDON_ANNOTATION, FINALIZER
 from nopea.core.objects import ObjectKey, RepoKey
-from nopea.kube.errors import ApiFailure, ConflictError, InvalidError
-from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, INVENTORIES
+from nopea.kube.errors import ApiFailure, ConflictError, ForbiddenError, InvalidError
+from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, INVENTORIES, ROLE_BINDINGS
 
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 WEB, API = RepoKey("shop", "web"), RepoKey("shop", "api")
@@ -168,3 +170,22 @@ async def test_kept_definitions_keep_their_objects() -> None:
     assert (await find_removal(cluster.client, keeps_definitions=False)).repositories == (WEB,)
     kept = await find_removal(cluster.client, keeps_definitions=True)
     assert (kept.repositories, kept.objects) == ((), ())
+
+
+async def test_rights_that_stay_are_named() -> None:
+    """The service account is gone, but not what tenants gave it, nor what a component bound to it."""
+    cluster = FakeCluster()
+    bind(cluster)
+    bind(cluster, "gitops")
+    api = "rbac.authorization.k8s.io/v1"
+    subjects = [{"kind": "ServiceAccount", "name": "nopea", "namespace": "nopea-system"}]
+    metadata = {"name": "nopea", "namespace": "shop"}
+    cluster.create({"apiVersion": api, "kind": "RoleBinding", "metadata": metadata, "subjects": subjects})
+    cluster.create({"apiVersion": api, "kind": "RoleBinding", "metadata": {**metadata, "name": "none"}})
+
+    assert await dangling(cluster.client) == [
+        "ClusterRoleBinding nopea-system-nopea",
+        "RoleBinding shop/nopea",
+    ]
+    cluster.fail_next("list", ROLE_BINDINGS, ForbiddenError(ApiFailure(code=403)))
+    assert len(await dangling(cluster.client)) == 1
