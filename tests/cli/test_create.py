@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -272,9 +274,36 @@ def test_a_server_that_is_down_for_a_moment_does_not_cost_the_key(site: Site, tm
 
 def test_the_right_to_create_secrets_is_enough(site: Site, tmp_path: Path) -> None:
     """Who may create Secrets in a namespace may often not read them."""
-    lab, name = site.cluster.lab, site.namespace
     Origin(tmp_path / "web.git").commit({"a.yaml": MAP % "a"})
-    kubeconfig = tmp_path / "kubeconfig"
+    with GitServer(tmp_path, access=Access(username="x-access-token", password=TOKEN)) as server:
+        url = f"--url={server.url('web.git')}"
+        said = create(site, url, "--no-wait", "--token-stdin", _maker(site, tmp_path), stdin=TOKEN)
+
+    assert said.code == 0, said.out + said.err
+    assert secret(site)["password"] == TOKEN
+    assert repository(site) is not None
+
+
+def test_what_stays_is_told_with_how_to_remove_it(site: Site, tmp_path: Path) -> None:
+    """The GitRepository is refused at the last moment, and the user may not delete the Secret."""
+    Origin(tmp_path / "web.git").commit({"a.yaml": MAP % "a"})
+    maker = _maker(site, tmp_path)
+    with (
+        _refused_unless_dry(site),
+        GitServer(tmp_path, access=Access(username="x-access-token", password=TOKEN)) as server,
+    ):
+        said = create(site, f"--url={server.url('web.git')}", "--token-stdin", maker, stdin=TOKEN)
+
+    assert said.code == 3
+    assert "not today" in said.err
+    assert f"`kubectl -n {site.namespace} delete secret web-git` removes it" in said.err
+    assert secret(site)["password"] == TOKEN
+    assert repository(site) is None
+
+
+def _maker(site: Site, folder: Path) -> str:
+    """Return the option for an account that may create Secrets, and neither read nor delete them."""
+    lab, name = site.cluster.lab, site.namespace
     for arguments in (
         ("serviceaccount", "maker"),
         ("role", "maker", "--verb=create,get,patch", "--resource=gitrepositories,configmaps"),
@@ -283,14 +312,48 @@ def test_the_right_to_create_secrets_is_enough(site: Site, tmp_path: Path) -> No
         ("rolebinding", "logins", "--role=logins", f"--serviceaccount={name}:maker"),
     ):
         lab.run_kubectl("-n", name, "create", *arguments)
+    kubeconfig = folder / "kubeconfig"
     lab.write_kubeconfig(kubeconfig, token=lab.run_kubectl("-n", name, "create", "token", "maker").strip())
-    options = ("--no-wait", "--token-stdin", f"--kubeconfig={kubeconfig}")
-    with GitServer(tmp_path, access=Access(username="x-access-token", password=TOKEN)) as server:
-        said = create(site, f"--url={server.url('web.git')}", *options, stdin=TOKEN)
+    return f"--kubeconfig={kubeconfig}"
 
-    assert said.code == 0, said.out + said.err
-    assert secret(site)["password"] == TOKEN
-    assert repository(site) is not None
+
+@contextmanager
+def _refused_unless_dry(site: Site) -> Iterator[None]:
+    """Have the API server refuse each new GitRepository of the site that is not a dry run."""
+    lab, name = site.cluster.lab, site.namespace
+    policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
+    rule = {"apiGroups": ["nopea.io"], "apiVersions": ["*"], "resources": ["gitrepositories"]}
+    policy = {
+        "matchConstraints": {"resourceRules": [{**rule, "operations": ["CREATE"]}]},
+        "validations": [{"expression": "request.dryRun", "message": "not today"}],
+    }
+    here = {"matchLabels": {"kubernetes.io/metadata.name": name}}
+    binding = {
+        "policyName": name,
+        "validationActions": ["Deny"],
+        "matchResources": {"namespaceSelector": here},
+    }
+    for kind, spec in (("ies", policy), ("ybindings", binding)):
+        made = lab.request("POST", f"{policies}{kind}", {"metadata": {"name": name}, "spec": spec})
+        assert made.status == 201, made.body
+    probe = {
+        "apiVersion": "nopea.io/v1alpha1",
+        "kind": "GitRepository",
+        "metadata": {"generateName": "probe-"},
+        "spec": {"url": "https://git.example/a", "suspend": True},
+    }
+    path = f"/apis/nopea.io/v1alpha1/namespaces/{name}/gitrepositories"
+
+    def refused() -> bool:
+        assert lab.request("POST", path, probe).status == 422
+        return True
+
+    try:
+        eventually(refused)
+        yield
+    finally:
+        for kind in ("ybindings", "ies"):
+            lab.request("DELETE", f"{policies}{kind}/{name}")
 
 
 def _public_key(out: Path) -> str:

@@ -21,11 +21,8 @@ from nopea.kube.errors import NotFoundError, ServerError
 from nopea.kube.kinds import GIT_REPOSITORIES, NAMESPACES, SECRETS, SERVICE_ACCOUNTS
 from nopea.kube.requests import Selection
 
-_HARMLESS = (
-    "ConfigMap", "Endpoints", "EndpointSlice", "Event", "Ingress", "Lease", "LimitRange", "NetworkPolicy",
-    "ResourceQuota", "Role", "Service",
-)  # fmt: skip
-"""Kinds of which nothing runs in the namespace, and nobody has rights by them."""
+_HARMLESS = ("ConfigMap", "Event", "Ingress", "Lease", "LimitRange", "NetworkPolicy", "ResourceQuota", "Role")
+"""Kinds by which nothing runs, nobody has rights, and nothing that is meant for Nopea goes elsewhere."""
 _SHOWN = 5
 
 
