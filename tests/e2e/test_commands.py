@@ -80,6 +80,26 @@ def test_diff_shows_both_values_and_the_manager_of_a_manual_change(site: Site) -
     assert "\x1b" not in said.out, "colours are for terminals"
 
 
+def test_diff_without_a_name_shows_those_that_differ(site: Site) -> None:
+    """One that is as in Git is counted only; -A has them too."""
+    site.sync("fine", {"fine.yaml": yamls.text(yamls.config_map("fine"))})
+    repo = site.sync("shop", _web(), healPolicy="manual")
+    _edit(site, "red")
+    _wait_drifted(repo)
+
+    said = _nopea(site, "diff")
+    everywhere = say(site.cluster.lab, "diff", "-A")
+
+    assert said.code == 1, said
+    assert f"GitRepository {site.namespace}/shop at " in said.out
+    assert ".data.colour: red by kubectl-patch (Update) at 20" in said.out
+    assert f"{site.namespace}/fine" not in said.out
+    assert said.out.endswith(f"\n2 GitRepositories in namespace {site.namespace}: 1 differs.\n")
+    assert f"GitRepository {site.namespace}/shop at " in everywhere.out
+    assert f"{site.namespace}/fine" not in everywhere.out
+    assert "GitRepositories in the cluster: " in everywhere.out
+
+
 def test_diff_as_json_distinguishes_both_sides_of_a_conflict(site: Site) -> None:
     """A change from Git has no manager; a field that Git and a manager changed has `both`."""
     repo = site.sync("shop", _web(colour="blue", size="1", shape="round"), healPolicy="manual")

@@ -103,18 +103,31 @@ async def inspect_repository(
     Raises CommandError, SyncError, ApiError.
     """
     repository = await read_repository(client, RepoKey(namespace, name))
+    async with temporary_fetcher(cluster_inputs(client)) as fetcher:
+        inspector = Inspector(client, fetcher)
+        return await inspect_with(client, fetcher, inspector, repository, ref=ref, looks=looks)
+
+
+async def inspect_with(
+    client: KubeClient,
+    fetcher: Fetcher,
+    inspector: Inspector,
+    repository: Repository,
+    *,
+    ref: str | None = None,
+    looks: Looks = DEFAULT_LOOKS,
+) -> InspectedRepository:
+    """Inspect a GitRepository that was read; raises SyncError, ApiError."""
     spec = valid_spec(repository)
     state = await read_state(client, repository)
     remote = await remote_of(client, repository.key, spec, AS_CALLER)
-    async with temporary_fetcher(cluster_inputs(client)) as fetcher:
-        if ref is None:
-            snapshot = await fetched(fetcher, repository, spec, remote)
-        else:
-            spec, snapshot = await fetched_at(fetcher, spec, remote, ref)
-        inspector = Inspector(client, fetcher)
-        inspection = await inspector.inspect(
-            repository, spec, state, remote, snapshot, server=looks.server, tell=looks.tell
-        )
+    if ref is None:
+        snapshot = await fetched(fetcher, repository, spec, remote)
+    else:
+        spec, snapshot = await fetched_at(fetcher, spec, remote, ref)
+    inspection = await inspector.inspect(
+        repository, spec, state, remote, snapshot, server=looks.server, tell=looks.tell
+    )
     return InspectedRepository(repository=repository, commit=snapshot.commit.id, inspection=inspection)
 
 

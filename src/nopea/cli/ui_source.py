@@ -13,9 +13,9 @@ from nopea.cli.inspection import Looks, inspect_repository
 from nopea.cli.reported_events import list_events
 from nopea.cli.repository import missing, read_state
 from nopea.cli.ui_actions import Requests
-from nopea.core.api.conditions import format_time
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.tenancy import AS_CALLER
+from nopea.core.api.times import format_time
 from nopea.core.health.descendants import Descendants
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan.object_diff import ObjectDiff

@@ -41,12 +41,19 @@ class Inspector:
     """Inspects through one connection; every inspection reads the cluster again.
 
     `within` is the controller that inspects: then it sees what a sync of it would, and with the same rights.
+    `repositories` are all of the cluster, if the caller has listed them.
     """
 
     def __init__(
-        self, client: KubeClient, fetcher: Fetcher, *, within: ReconcileContext | None = None
+        self,
+        client: KubeClient,
+        fetcher: Fetcher,
+        *,
+        within: ReconcileContext | None = None,
+        repositories: RepositoryStore | None = None,
     ) -> None:
         self._client = client
+        self._listed = repositories
         self._fetcher = fetcher
         self._within = within
         self._discovery = Discovery(client) if within is None else within.discovery
@@ -120,6 +127,8 @@ class Inspector:
 
     async def _repositories(self, repository: Repository) -> RepositoryStore:
         """Return who may own objects: all GitRepositories where they may be listed, else anybody."""
+        if self._listed is not None:
+            return self._listed
         try:
             listed = (await self._client.list(GIT_REPOSITORIES)).items
         except ForbiddenError:

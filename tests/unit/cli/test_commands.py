@@ -67,7 +67,7 @@ def test_every_command_has_the_options_of_the_cluster(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["diff"], "Missing argument 'NAME'"),
+        (["diff", "shop", "-A"], "takes no NAME"),
         (["heal"], "Missing argument 'NAME'"),
         (["plan"], "Missing option '-f'"),
         (["plan", "-f", "/nonexistent"], "does not exist"),

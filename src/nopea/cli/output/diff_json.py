@@ -17,7 +17,7 @@ def inspection_json(inspection: Inspection, objects: Sequence[ObjectDiff], **hea
         **head,
         "differs": inspection.differs,
         "objects": [_object_json(object_diff) for object_diff in objects],
-        "problems": [_problem_json(problem) for problem in inspection.problems],
+        "problems": [problem_json(problem) for problem in inspection.problems],
     }
 
 
@@ -31,7 +31,7 @@ def _object_json(object_diff: ObjectDiff) -> dict[str, Any]:
         "source": step.desired.source if step.desired else None,
         "until": format_time(step.retry_at) if step.retry_at else None,
         "fields": [_field_json(field) for field in object_diff.fields],
-        "problem": _problem_json(step.problem) if step.problem else None,
+        "problem": problem_json(step.problem) if step.problem else None,
         "unchecked": object_diff.unchecked or None,
     }
 
@@ -52,7 +52,8 @@ def _field_json(field: FieldDiff) -> dict[str, Any]:
     }
 
 
-def _problem_json(problem: Problem) -> dict[str, Any]:
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """Return a problem; absent values are null."""
     return {
         "code": str(problem.code),
         "message": problem.message,

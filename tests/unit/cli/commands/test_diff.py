@@ -103,3 +103,50 @@ def test_each_format(commands: Commands, output: str, text: str) -> None:
     result = commands.run("diff", "api", "-o", output)
 
     assert (result.exit_code, text in result.stdout) == (1, True), result.output
+
+
+def test_without_a_name_all_of_the_namespace_are_compared(commands: Commands, commit: str) -> None:
+    """Each that differs is shown; one without Git is an error, and the worst code counts."""
+    url = commands.repository()["spec"]["url"]
+
+    differing = commands.run("diff", "-n", "shop")
+    commands.store("gone", url=f"{url}-gone", uid="uid-3", status={"inventory": ""})
+    failing = commands.run("diff", "-A")
+
+    assert differing.exit_code == 1, differing.output
+    assert f"GitRepository shop/api at {commit[:12]}\ncreate ConfigMap shop/web" in differing.stdout
+    assert differing.stdout.splitlines()[-1] == "1 GitRepository in namespace shop: 1 differs."
+    assert failing.exit_code == 3
+    assert "GitRepository shop/gone could not be compared:" in failing.stderr
+    assert "NOPEA-G014" in failing.stderr
+    assert failing.stdout.splitlines()[-1] == (
+        "2 GitRepositories in the cluster: 1 differs, 1 could not be compared."
+    )
+
+
+def test_programs_get_all_in_one_document(commands: Commands, commit: str) -> None:
+    """Each as with a NAME; one that could not be compared has problems only. Names are lines."""
+    url = commands.repository()["spec"]["url"]
+    commands.store("gone", url=f"{url}-gone", uid="uid-3", status={"inventory": ""})
+
+    api, gone = json.loads(commands.run("diff", "-o", "json").stdout)["repositories"]
+    alone = json.loads(commands.run("diff", "api", "-o", "json").stdout)
+
+    assert api == alone
+    assert (gone["repository"], gone["commit"], gone["differs"]) == ("shop/gone", None, None)
+    assert gone["problems"][0]["code"] == "NOPEA-G014"
+    assert commands.run("diff", "-o", "name").stdout == "ConfigMap shop/web\n"
+    assert commit == api["commit"]
+
+
+def test_nothing_to_compare_is_said(commands: Commands) -> None:
+    """An empty namespace is not an error."""
+    result = commands.run("diff", "-n", "empty")
+
+    assert (result.exit_code, result.stdout) == (0, "There are no GitRepositories in namespace empty.\n")
+
+
+@pytest.mark.parametrize("arguments", [("api", "-A"), ("-A", "-o", "markdown")])
+def test_what_does_not_fit_together_is_refused(commands: Commands, arguments: tuple[str, ...]) -> None:
+    """As with the other commands; a comment on a pull request is about one."""
+    assert commands.run("diff", *arguments).exit_code == 2
