@@ -90,3 +90,6 @@ def _refusal_findings(events: Iterable[ReportedEvent]) -> Iterator[Finding]:
         owners = repositories_named(sorted({each.repository for each in alike}))
         fix = "If it was mended since then, nothing is to be done: the Event goes after an hour."
         yield warning(RECEIVERS, f"spec.notify of {owners}, {age(seconds)} ago: {note}", fix)
+    if left := sorted({each.repository for _, alike in ordered[MOST_LINES:] for each in alike}):
+        text = f"Receivers of {repositories_named(left)} refused messages for other reasons."
+        yield warning(RECEIVERS, text, "`nopea events NAME -n NAMESPACE` lists them.")

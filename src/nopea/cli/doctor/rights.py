@@ -128,19 +128,22 @@ async def _delegated_rights(
     missing: dict[str, list[Permission]] = defaultdict(list)
     for permission in await missing_rights(client, sorted(wanted, key=_order), controller.account):
         missing[permission.namespace].append(permission)
-    by_text: dict[str, list[str]] = defaultdict(list)
+    alike: dict[str, dict[str, str]] = defaultdict(dict)
     for namespace, permissions in sorted(missing.items()):
-        by_text[told(permissions)].append(namespace)
-    for text, namespaces in by_text.items():
+        kinds = told(replace(each, name="") for each in permissions)
+        alike[kinds][namespace] = told(permissions)
+    for kinds, texts in alike.items():
+        exact = set(texts.values())
         roles = [
             role
-            for namespace in namespaces
+            for namespace in texts
             for role in tenant_roles(
                 namespace, accounts=sorted(accounts[namespace]), controller=controller.account
             )
         ]
-        gives = f", and {_PUSHERS}" if any(accounts[namespace] for namespace in namespaces) else ""
-        text = f"Nopea may not {text} in {first_of(namespaces)}, which GitRepositories there name."
+        gives = f", and {_PUSHERS}" if any(accounts[namespace] for namespace in texts) else ""
+        what = exact.pop() if len(exact) == 1 else kinds
+        text = f"Nopea may not {what} in {first_of(texts)}, which GitRepositories there name."
         yield problem("rights", text, f"{_LOOK}{gives}.", *roles)
 
 

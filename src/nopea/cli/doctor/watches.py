@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from nopea.cli.doctor.deployed import Deployed
 from nopea.cli.doctor.finding import Finding, problem, warning
@@ -61,9 +60,12 @@ def told_watches(repositories: Iterable[Repository]) -> Iterator[Finding]:
         watching = find(repository.status.conditions, WATCHING)
         assert watching is not None  # noqa: S101 - it was found just now
         by_message[watching.message].append(repository.key)
-    for message, keys in islice(by_message.items(), MOST_LINES):
+    ordered = list(by_message.items())
+    for message, keys in ordered[:MOST_LINES]:
         who = f"GitRepository {keys[0]}" if len(keys) == 1 else repositories_named(keys)
         yield warning("watches", f"{who}: {message}")
+    if left := [key for _, keys in ordered[MOST_LINES:] for key in keys]:
+        yield warning("watches", f"The objects of {repositories_named(left)} are not all watched, either.")
 
 
 async def examine_watches(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.samples import raw_repository
 from tests.unit.cli.doctor.test_api_server import store
 from tests.unit.cli.doctor.test_controller import deployment
 
@@ -56,6 +57,32 @@ async def test_an_installation_elsewhere_is_told() -> None:
     assert any("--system-namespace" in each.fix for each in found)
     assert not any(each.manifests for each in found)
     assert any("Deployment gitops/nopea is ready" in each.message for each in named)
+
+
+async def test_hundreds_of_repositories_are_few_requests_and_few_lines() -> None:
+    """In many namespaces, each with the same problems: lists and one read of each named object."""
+    spaces = [f"n{each}" for each in range(50)]
+    cluster = FakeCluster(namespaces=("nopea-system", *spaces))
+    store(cluster)
+    cluster.create(deployment())
+    receiver = {"type": "slack", "secretRef": {"name": "chat"}}
+    for number in range(500):
+        raw = raw_repository(f"r{number}", namespace=spaces[number % 50], uid=f"uid-{number}")
+        raw["spec"] |= {"secretRef": {"name": "login"}, "notify": [receiver]}
+        raw["spec"] |= {"serviceAccountName": f"deployer-{number % 50}"}
+        cluster.create(raw)
+
+    found = await examine(cluster.client, "shop", system=None, show=show)
+
+    named = [each for each in found if each.subject in ("secrets", "receivers")]
+    assert [each.message.split(": ")[0] for each in named] == [
+        "spec.secretRef of 500 GitRepositories (n0/r0, n0/r100, n0/r150 and 497 more)",
+        "spec.notify of 500 GitRepositories (n0/r0, n0/r100, n0/r150 and 497 more)",
+    ]
+    assert len(found) < 15
+    read = [each for each in cluster.requests if each.startswith("get secrets")]
+    assert len(read) == 100
+    assert len(cluster.requests) - len(read) < 150  # of which most are about rights
 
 
 async def test_a_dead_api_server_ends_it() -> None:

@@ -104,3 +104,15 @@ async def test_events_that_may_not_be_read_are_told(cluster: FakeCluster) -> Non
 
     assert refused.verdict is Verdict.UNKNOWN
     assert fine.verdict is Verdict.GOOD
+
+
+async def test_reasons_that_differ_are_counted_at_the_end(cluster: FakeCluster) -> None:
+    """Ten lines are enough to begin with."""
+    many = [repository(f"r{each:02}", **SLACK) for each in range(12)]
+    for each in many:
+        store_event(cluster, each.key.name, f"Reason {each.key.name}.")
+
+    found = await findings(cluster, *many)
+
+    assert len(found) == 11
+    assert found[-1].message.startswith("Receivers of 2 GitRepositories (shop/")

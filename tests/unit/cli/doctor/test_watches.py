@@ -36,3 +36,13 @@ def test_the_same_condition_is_one_line() -> None:
         "500 GitRepositories (shop/r0, shop/r1, shop/r2 and 497 more): "
         "Changes of pods in shop are noticed late."
     )
+
+
+def test_conditions_that_differ_are_counted_at_the_end() -> None:
+    """Ten lines are enough to begin with."""
+    found = list(
+        told_watches(repository(f"r{each}", {**BLIND, "message": f"Kind {each}."}) for each in range(30))
+    )
+
+    assert len(found) == 11
+    assert found[-1].message.startswith("The objects of 20 GitRepositories (shop/r10, ")
