@@ -116,8 +116,9 @@ class FakeCluster(ObjectStore):
         if request.path == "/version" and not self.down:
             return 200, {"gitVersion": "v1.36.0"}
         if request.path.startswith("/apis/authorization.k8s.io/") and not self.down:
-            verb = orjson.loads(request.body)["spec"]["resourceAttributes"]["verb"]
-            return 201, {"status": {"allowed": self._may(headers.get("Impersonate-User", ""), verb)}}
+            spec = orjson.loads(request.body)["spec"]
+            user = spec.get("user") or headers.get("Impersonate-User", "")
+            return 201, {"status": {"allowed": self._may(user, spec["resourceAttributes"]["verb"])}}
         call = self.read(request, headers)
         match request.method:
             case "GET" if call.key.name:

@@ -82,7 +82,7 @@ async def test_hundreds_of_repositories_are_few_requests_and_few_lines() -> None
     assert len(found) < 15
     read = [each for each in cluster.requests if each.startswith("get secrets")]
     assert len(read) == 100
-    assert len(cluster.requests) - len(read) < 150  # of which most are about rights
+    assert len(cluster.requests) - len(read) < 300  # no right is there, so each is asked for
 
 
 async def test_a_dead_api_server_ends_it() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.samples import raw_repository
 from tests.unit.cli.doctor.test_controller import deployment
 
 from nopea.cli.doctor.deployed import Deployed
 from nopea.cli.doctor.finding import Verdict
+from nopea.cli.doctor.references import references_of
 from nopea.cli.doctor.rights import account_name, examine_rights, missing_rights, own_roles, told
+from nopea.core.api.repository import parse_repository
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.tenancy import AS_CALLER
 from nopea.kube.access import Permission
 
 
@@ -33,6 +37,7 @@ def test_a_controller_that_only_reads_acts_as_itself() -> None:
 async def test_a_controller_with_all_rights_is_one_line() -> None:
     """Every rule of its roles is asked for."""
     cluster = FakeCluster()
+    cluster.allowed.add(str(Deployed(raw=deployment()).account))
 
     findings = [each async for each in examine_rights(cluster.client, Deployed(raw=deployment()), [], [])]
 
@@ -52,6 +57,27 @@ async def test_what_is_allowed_everywhere_is_one_question() -> None:
 
     assert await missing_rights(cluster.client, wanted, account) == []
     assert len(cluster.requests) == 1
+
+
+async def test_what_is_missing_in_many_namespaces_is_one_line() -> None:
+    """With the roles of all of them, although each names a Secret of its own."""
+    cluster = FakeCluster()
+    repositories = [
+        parse_repository(
+            raw_repository("web", namespace=f"n{each:03}", secretRef={"name": f"login-{each}"}),
+            policy=AS_CALLER,
+        )
+        for each in range(500)
+    ]
+    named = [reference for each in repositories for reference in references_of(each, AS_CALLER)]
+    examined = examine_rights(cluster.client, Deployed(raw=deployment()), named, repositories)
+
+    *_, found = [each async for each in examined]
+
+    assert found.message == (
+        "Nopea may not get secrets in n000, n001, n002 and 497 more, which GitRepositories there name."
+    )
+    assert len({each["metadata"]["namespace"] for each in found.manifests}) == 500
 
 
 def test_missing_rights_are_told_by_kind() -> None:
