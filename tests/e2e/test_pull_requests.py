@@ -157,6 +157,31 @@ def test_other_servers_have_other_requests(
     assert all(path.startswith(api) for path in paths)
 
 
+def test_a_rendering_is_planned_beside_that_of_the_sync(
+    site: Tenant, forge: CommentedForge, number: int, opened: Callable[..., Answer]
+) -> None:
+    """With variables of a ConfigMap; what is applied is not rendered again because of it."""
+    site.cluster.put(
+        site.place(MAPS, "vars"), yamls.config_map("vars", namespace=site.namespace, city="Bern")
+    )
+    kustomization = "resources: [web.yaml]\nnamePrefix: {}-\n"
+    files = {**_files(colour="red"), "kustomization.yaml": kustomization.format("one")}
+    origin = site.origin("shop", files)
+    repo = _follow(site, forge, substituteFrom=[{"kind": "ConfigMap", "name": "vars"}], pruneLimit="100%")
+    changed = {**_files(colour="in ${city}"), "kustomization.yaml": kustomization.format("two")}
+    commit = origin.commit(changed, branch="more")
+
+    assert opened(repo, commit).status == 202
+    text = eventually(lambda: _comment(forge, number))
+
+    assert "### Nopea plan: 1 to create, 1 to delete" in text
+    assert "+  colour: in Bern" in text
+    assert f"ConfigMap {site.namespace}/two-web" in text
+    repo.sync_and_wait()
+    assert site.cluster.must_get(site.place(MAPS, "one-web"))["data"] == {"colour": "red"}
+    site.cluster.assert_gone(site.place(MAPS, "two-web"))
+
+
 def test_a_fork_and_another_base_have_no_plan(
     site: Tenant, forge: CommentedForge, number: int, opened: Callable[..., Answer]
 ) -> None:

@@ -174,6 +174,7 @@ class PullRequestPlans:
             commit=planned.commit,
             branch=pull_request.branch,
             cluster=self._cluster,
+            secrets=remote.secrets(),
         )
         comment = await tasks.off_loop(write, size=tasks.OFF_LOOP_STEPS)  # differences take seconds
         try:

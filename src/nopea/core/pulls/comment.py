@@ -6,7 +6,7 @@ objects that are not the repository's own nothing is shown but what becomes of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.model import Reason
 from nopea.core.plan.object_diff import ObjectDiff
 from nopea.core.problem import Code, Problem
+from nopea.core.secret import Secret, mask_text
 from nopea.core.show.markdown import markdown
 
 _HIDDEN: Final = (
@@ -41,10 +42,19 @@ class PlanComment:
 
 
 def comment_of(
-    repository: RepoKey, inspection: Inspection, *, commit: str, branch: str, cluster: str = ""
+    repository: RepoKey,
+    inspection: Inspection,
+    *,
+    commit: str,
+    branch: str,
+    cluster: str = "",
+    secrets: Sequence[Secret] = (),
 ) -> PlanComment:
-    """Return the comment with the plan of a branch; without a commit, nothing could be fetched."""
-    public = _public(inspection, owner_label(repository))
+    """Return the comment with the plan of a branch; without a commit, nothing could be fetched.
+
+    `secrets` are the repository's credentials.
+    """
+    public = _public(inspection, owner_label(repository), secrets)
     place = f" in {cluster}" if cluster else ""
     title = f"GitRepository {repository}{place}: {branch}{f' at {commit[:12]}' if commit else ''}"
     marker = f"<!-- nopea-plan {quote('/'.join(filter(None, (cluster, str(repository)))))} -->\n"
@@ -77,19 +87,29 @@ def why_not_planned(repository: RepoKey, spec: GitRepositorySpec) -> Problem | N
     )
 
 
-def _public(inspection: Inspection, owner: str) -> Inspection:
-    """Return the plan without what is known of objects that do not carry the repository's label."""
+def _public(inspection: Inspection, owner: str, secrets: Sequence[Secret]) -> Inspection:
+    """Return the plan without what is known of objects that do not carry the repository's label.
+
+    Problems are masked: some quote a server.
+    """
     objects: list[ObjectDiff] = []
-    hidden: dict[Problem, Problem] = {}
+    said: dict[Problem, Problem] = {
+        problem: _masked(problem, secrets)
+        for problem in (*inspection.problems, *(each.step.problem for each in inspection.objects))
+        if problem is not None
+    }
     for each in inspection.objects:
         step, live = each.step, each.step.live
-        if live is None or live.owner == owner:
-            objects.append(each)
-            continue
-        if step.problem is not None and step.reason is Reason.REJECTED:
-            hidden[step.problem] = replace(step.problem, message=_HIDDEN)
-            step = replace(step, problem=hidden[step.problem])
+        is_ours = live is None or live.owner == owner
+        if step.problem is not None:
+            if not is_ours and step.reason is Reason.REJECTED:
+                said[step.problem] = replace(step.problem, message=_HIDDEN)
+            step = replace(step, problem=said[step.problem])
         unchecked = "the API server could not say" if each.unchecked else ""
-        objects.append(ObjectDiff(step=step, unchecked=unchecked))
-    problems = tuple(hidden.get(problem, problem) for problem in inspection.problems)
-    return Inspection(objects=tuple(objects), problems=problems)
+        objects.append(replace(each, step=step) if is_ours else ObjectDiff(step=step, unchecked=unchecked))
+    return Inspection(objects=tuple(objects), problems=tuple(said[each] for each in inspection.problems))
+
+
+def _masked(problem: Problem, secrets: Sequence[Secret]) -> Problem:
+    message, hint = (mask_text(text, *secrets) for text in (problem.message, problem.hint))
+    return replace(problem, message=message, hint=hint)

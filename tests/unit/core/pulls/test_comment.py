@@ -17,6 +17,7 @@ from nopea.core.plan.model import Action, ObservedObject, Reason
 from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
 from nopea.core.problem import Code, Problem
 from nopea.core.pulls.comment import PlanComment, comment_of, why_not_planned, without_plan
+from nopea.core.secret import Secret
 
 KEY = RepoKey("shop", "web")
 LIVE = "the live value"
@@ -73,6 +74,22 @@ def test_an_object_of_somebody_else_is_not_shown(owner: str | None) -> None:
     assert "ConfigMap shop/web</code> adopted" in theirs
     assert "NOPEA-K003: The API server refuses it." in theirs
     assert theirs.startswith("<!-- nopea-plan shop/web -->\n### Nopea plan: 1 to change, 1 refused\n")
+
+
+def test_credentials_in_a_message_of_a_server_are_masked() -> None:
+    """An object's problem is still said once."""
+    problem = replace(REJECTED, message="https://u:pw@git.acme.example/?x=1 says tok-123456.")
+    refused = planned(Action.REFUSE, "bad", problem=problem)
+    inspection = Inspection(objects=(refused,), problems=(problem, replace(problem, object="y")))
+
+    text = comment_of(
+        KEY, inspection, commit="", branch="more", secrets=[Secret("tok-123456")]
+    ).text  # fmt: skip
+
+    assert "tok-123456" not in text
+    assert "pw@" not in text
+    assert text.count("https://***@git.acme.example/?*** says ***.") == 2
+    assert "1 refused, 1 other problem" in text
 
 
 def _spec(**fields: Any) -> GitRepositorySpec:
