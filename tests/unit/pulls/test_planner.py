@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.fakes.installation import Installation, config_map, installed
 
@@ -53,6 +55,20 @@ async def test_a_branch_is_planned_and_nothing_remembered(restarted: bool) -> No
         assert repr(place.services.store.states) == known
         assert place.git.refs[-1] == Ref(RefKind.BRANCH, "more")
         assert place.git.timeouts == {60.0}
+
+
+async def test_what_a_plan_finds_is_for_syncs_to_find() -> None:
+    """Here: that a hash was made with another key."""
+    async with installed(FILES) as place:
+        await place.sync()
+        place.edit("a", {"colour": "red"})
+        state = place.services.store.states[place.repository().key]
+        state.applied = {key: replace(last, hash="") for key, last in state.applied.items()}
+
+        planned = await _plan(place)
+
+        assert _actions(planned) == {"a": Action.APPLY}
+        assert {last.hash for last in state.applied.values()} == {""}
 
 
 async def test_the_announced_commit_is_waited_for() -> None:

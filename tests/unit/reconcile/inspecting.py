@@ -40,7 +40,7 @@ async def inspect_within(place: Installation) -> Inspection:
     repository = place.repository()
     spec = repository.spec
     assert isinstance(spec, GitRepositorySpec)
-    known = place.services.store.states[repository.key]
+    known = place.services.store.state(repository.key, uid=repository.uid, status=repository.status)
     state = RepositoryState(uid=known.uid, status=known.status, applied=dict(known.applied), loaded=True)
     fetcher = place.services.fetcher
     snapshot = await fetcher.snapshot(spec, Remote(spec.url))

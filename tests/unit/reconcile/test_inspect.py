@@ -5,18 +5,20 @@ from __future__ import annotations
 import copy
 
 import pytest
-from tests.fakes.installation import config_map, installed
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.git import FakeGit
+from tests.fakes.installation import Installation, config_map, installed
 from tests.fakes.object_store import CONFIG_MAPS
 from tests.unit.reconcile.inspecting import diff_of, inspect, inspect_within
 
+from nopea.core.api.tenancy import TenancyPolicy
 from nopea.core.plan.model import Action, Reason
-from nopea.core.problem import Code, Problem
+from nopea.core.problem import Code, StalledError
 from nopea.kube.errors import ApiFailure, ForbiddenError
 
 pytestmark = pytest.mark.looptime
 
 FILES = {"a.yaml": config_map("a", colour="blue"), "b.yaml": config_map("b", colour="blue")}
-PROBLEM = Problem(code=Code.OWNED_BY_OTHER, message="It is another's.", hint="Remove it.")
 FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a policy says no"))
 
 
@@ -99,6 +101,26 @@ async def test_break_glass_shows_the_differences_that_it_keeps() -> None:
         (field,) = diff_of(inspection, "a").fields
         assert (field.git, field.live) == ("green", "blue")
         assert diff_of(inspection, "b").fields == ()
+
+
+async def test_the_controller_inspects_with_the_rights_that_its_settings_give() -> None:
+    """By default as an account; without one, nothing is looked at."""
+    default = TenancyPolicy(default_service_account="deployer")
+    for policy, error in ((default, None), (TenancyPolicy(), Code.ACCOUNT_MISSING)):
+        place = Installation(FakeCluster(), FakeGit(FILES), policy)
+        place.declare()
+        place.cluster.requests.clear()
+        try:
+            if error is None:
+                inspection = await inspect_within(place)
+                assert {diff.step.action for diff in inspection.objects} == {Action.REFUSE}
+            else:
+                with pytest.raises(StalledError) as caught:
+                    await inspect_within(place)
+                assert [problem.code for problem in caught.value.problems] == [error]
+                assert [each for each in place.cluster.requests if "configmaps" in each] == []
+        finally:
+            await place.end()
 
 
 async def test_the_controller_inspects_as_the_account_of_the_repository() -> None:
