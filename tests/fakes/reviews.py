@@ -29,7 +29,9 @@ class Reviews:
     asked: list[str] = field(default_factory=list)
     broken: bool = False
     goes_on: asyncio.Event | None = None
-    """If there is one, answers wait for it."""
+    """If there is one, answers wait for it: all, or those to the questions in `slow`."""
+
+    slow: set[str] = field(default_factory=set)
 
     async def token(self, request: web.Request) -> web.Response:
         """Answer a TokenReview."""
@@ -47,7 +49,7 @@ class Reviews:
         return {"authenticated": True, "user": user} if name else {"error": "invalid"}
 
     async def _may_go_on(self) -> None:
-        if self.goes_on is not None:
+        if self.goes_on is not None and (not self.slow or self.asked[-1] in self.slow):
             await self.goes_on.wait()
 
     async def access(self, request: web.Request) -> web.Response:

@@ -242,6 +242,21 @@ async def test_outage_is_asked_about_by_one_request_at_a_time() -> None:
         assert {(await page).status for page in pages} == {503}
 
 
+async def test_page_of_many_namespaces_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many questions it takes, each within its own."""
+    monkeypatch.setattr(module, "VISIBLE_SECONDS", 0.05)
+    reviews = _reviews("list shop")
+    async with _served(reviews) as visitor:
+        assert (await visitor.get("/r/shop/web", **ADA)).status == 404
+        reviews.rights["ada"].add("get shop/web")
+        assert (await visitor.get("/r/shop/web", **ADA)).status == 200
+        reviews.slow = {"ada: list shop"}
+        reviews.goes_on = asyncio.Event()
+        page = await visitor.get("/", **ADA)
+        assert (page.status, "does not answer in time" in page.text) == (503, True)
+        reviews.goes_on.set()
+
+
 async def test_one_visitor_cannot_make_all_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """With too many open questions they get 503; others are asked about."""
     monkeypatch.setattr(module, "MOST_WAITING_OF_ONE", 3)
