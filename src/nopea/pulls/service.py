@@ -23,7 +23,9 @@ from nopea.core.problem import Code, Problem, StalledError, SyncError, Transient
 from nopea.core.pulls.comment import comment_of
 from nopea.core.pulls.queue import PlanQueue, PlanRequest
 from nopea.core.webhooks.delivery import PullRequest
+from nopea.kube.errors import ApiError
 from nopea.kube.events import EventRecorder, regarding
+from nopea.kube.problems import to_problem
 from nopea.logs import Log
 from nopea.pulls.api import ForgeBusyError, ForgeRefusedError
 from nopea.pulls.commenter import Commenter
@@ -135,6 +137,8 @@ class PullRequestPlans:
             self._again(request, str(error))
         except ForgeBusyError as error:
             self._again(request, str(error), after=error.retry_after_seconds)
+        except ApiError as error:
+            self._again(request, str(to_problem(error)))
         except SyncError as error:  # of the credentials: the sync reports it too
             self._not_planned(request, str(error))
         except Exception as error:  # noqa: BLE001 - a bug in one plan must not end the process
@@ -181,8 +185,12 @@ class PullRequestPlans:
             written = await self._commenter.write(project, pull_request.number, comment, token)
         except ForgeRefusedError as error:
             hint = "Check spec.url: the repository may have moved. Nopea tries again with the next commit."
-            if error.status in REFUSALS:
+            if error.status in (
+                401,
+                403,
+            ):  # a 404 may be about this pull request alone
                 self._refused[key] = digest
+            if error.status in REFUSALS:
                 hint = f"{_GRANTS[project.provider]} in the Secret of spec.secretRef."
             self._tell(repository, f"{error}.", hint)
             return

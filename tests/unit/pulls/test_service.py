@@ -23,6 +23,7 @@ from nopea.core.plan.model import Action
 from nopea.core.problem import Code, Problem, TransientError
 from nopea.core.pulls.queue import MOST_TRIES
 from nopea.core.webhooks.delivery import PullRequest
+from nopea.kube.errors import UnreachableError
 from nopea.pulls.commenter import Commenter
 from nopea.pulls.planner import NotThereYetError, PlannedBranch
 from nopea.pulls.service import LANES, PLAN_SECONDS, TRIES_FOR_A_COMMIT, PullRequestPlans
@@ -190,6 +191,28 @@ async def test_a_refusal_is_told_once_with_what_to_grant() -> None:
         assert "`issue: write`" in note
         assert sent == 2
         assert len(service.comments(3)) == 1
+
+
+async def test_a_pull_request_that_is_lost_stops_no_other() -> None:
+    """The server answers 404 to it, as it may to a token without rights: that is told too."""
+    async with _running() as service:
+        service.api.refuses["/7/comments"] = 404
+        service.offer(7)
+        await asyncio.sleep(60)
+        service.offer(8)
+
+        assert "the server answered 404. Use a token" in (await service.notes())[0]
+        assert len(service.comments(8)) == 1
+
+
+async def test_an_api_server_that_fails_is_tried_again() -> None:
+    """It is not a bug."""
+    error = UnreachableError("no route to the API server")
+    async with _running(FakePlanner(fails=lambda call: error if call == 1 else None)) as service:
+        service.offer()
+        await asyncio.sleep(60)
+
+        assert (len(service.planner.asked), len(service.comments())) == (2, 1)
 
 
 @pytest.mark.parametrize(
