@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e import yamls
+from tests.e2e.collector import Collector
 from tests.e2e.commands import say
 from tests.e2e.process import Nopea
 from tests.e2e.tenancy import RBAC, binding, read_only_account
@@ -188,3 +189,29 @@ def test_a_repository_that_is_deleted_is_gone_at_once(site: Site, start_nopea: S
     started(start_nopea, site)
     eventually(lambda: site.cluster.assert_gone(doomed.place))
     site.cluster.assert_gone(site.place(MAPS, "web"))
+
+
+@pytest.mark.parametrize("flags", [("--read-only",), ()], ids=["planning", "writing"])
+def test_nobody_is_told_of_a_plan(site: Site, start_nopea: Start, flags: tuple[str, ...]) -> None:
+    """Neither that something is deployed, nor that it fails: only a process that writes sends messages."""
+    with Collector() as collector:
+        nopea = started(
+            start_nopea,
+            site,
+            f"--notify-url={collector.url('/json')}",
+            "--notify-events=deployment,failure",
+            f"--cdevents-sink={collector.url('/events')}",
+            *flags,
+        )
+        site.origin("shop", FILES)
+        site.origin("broken", {"web.yaml": "kind: ConfigMap\n  bad: [\n"})
+        repo = site.follow("shop")
+        site.follow("broken").wait_failed("NOPEA-M001")
+        eventually(lambda: _assert_handled(repo))
+        assert nopea.stop() == 0  # which sends what waits
+
+        assert {post.path for post in collector.posts} == (set() if flags else {"/json", "/events"})
+
+
+def _assert_handled(repo: Repo) -> None:
+    assert repo.status().get("history"), repo.status()

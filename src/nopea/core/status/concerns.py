@@ -21,6 +21,7 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.drift.find import who
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.health.rules import HealthStatus
+from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
 from nopea.core.status.conditions import NOT_HEALTHY
 from nopea.core.status.drifts import why_left
@@ -29,6 +30,7 @@ from nopea.core.status.read_only import is_read_only
 
 _FIELDS = 3
 _WAITING = frozenset(code.value for code in Code if code.is_waiting)
+_PLANNED = f"left: {Reason.READ_ONLY}"
 _SPEC_INVALID = "Correct the spec."
 
 
@@ -158,11 +160,13 @@ def _unhealthy(repository: Repository) -> Iterator[Concern]:
 
 def _drifts(repository: Repository) -> Iterator[Concern]:
     arguments = repository.key.arguments
+    plans = is_read_only(repository.status.conditions)
     for drift in repository.status.drifts:
+        revert = "" if plans or drift.action == _PLANNED else f", `nopea heal {arguments}` reverts it"
         yield Concern(
             kind=ConcernKind.DRIFTED,
             message=drift_sentence(drift),
-            hint=f"`nopea diff {arguments}` shows the whole difference, `nopea heal {arguments}` reverts it.",
+            hint=f"`nopea diff {arguments}` shows the whole difference{revert}.",
             object=str(drift.object),
             since=drift.since or "",
         )

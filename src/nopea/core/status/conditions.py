@@ -195,7 +195,7 @@ def _about_objects(make: _Maker, report: ReconcileReport) -> list[Condition]:
     found = []
     if drifted:
         more = f" {len(drifted)} objects drifted." if drifted[1:] else ""
-        is_left = drifted[0].reason is Reason.POLICY
+        is_left = drifted[0].reason is Reason.POLICY and not report.read_only
         way_out = " Revert it with `nopea heal`, or commit the change to Git." if is_left else ""
         found.append(make(DRIFTED, "True", "ManualDrift", f"{drift_line(drifted[0])}.{more}{way_out}"))
     if report.rivals:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from tests.fakes.samples import COMMIT, NOW, problem, report, repository, result_of
 
 from nopea.core.api.conditions import find
+from nopea.core.api.entries import DriftEntry, ObjectReference
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.plan.model import Action, Reason
 from nopea.core.problem import Code
@@ -127,3 +129,18 @@ def test_nobody_is_needed() -> None:
     assert "1 object would be created" in concern.message
     (same,) = concerns_of(replace(read, status=after(planned(ADOPT))))
     assert "nothing would change" in same.message
+
+
+def test_drift_that_nobody_reverts_now_has_no_such_hint() -> None:
+    """`nopea heal` asks for what the controller may not do."""
+    drift = DriftEntry(
+        object=ObjectReference(kind="ConfigMap", name="a", namespace="shop"),
+        kind="manual_drift",
+        action="left: read-only",
+    )
+    plain = msgspec.structs.replace(after(planned(CHANGE)), drifts=(drift,))
+
+    found = {each.kind: each for each in concerns_of(replace(repository(), status=plain))}
+
+    assert found[ConcernKind.DRIFTED].hint == "`nopea diff api -n shop` shows the whole difference."
+    assert "Nopea runs read-only" in found[ConcernKind.DRIFTED].message
