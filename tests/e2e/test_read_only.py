@@ -11,7 +11,7 @@ from tests.e2e import yamls
 from tests.e2e.collector import Collector
 from tests.e2e.commands import say
 from tests.e2e.process import Nopea
-from tests.e2e.tenancy import RBAC, binding, read_only_account
+from tests.e2e.tenancy import RBAC, binding, least_rights, neighbour, read_only_account, tenant
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Repo, Site
 from tests.gitserver import GitServer
@@ -189,6 +189,28 @@ def test_a_repository_that_is_deleted_is_gone_at_once(site: Site, start_nopea: S
     started(start_nopea, site)
     eventually(lambda: site.cluster.assert_gone(doomed.place))
     site.cluster.assert_gone(site.place(MAPS, "web"))
+
+
+def test_a_tenant_learns_nothing_of_others(
+    cluster: Cluster, git_server: GitServer, namespace: str, tmp_path: Path
+) -> None:
+    """Without `--apply-as-controller`, each repository is compared with the rights of its account."""
+    shop = tenant(cluster, git_server, namespace)
+    with (
+        neighbour(shop, "other") as other,
+        least_rights(cluster.lab, tmp_path, "--read-only", "--allow-http-credentials"),
+    ):
+        cluster.put(other.place(MAPS, "plan"), yamls.config_map("plan", price="7"))
+        guess = yamls.config_map("plan", namespace=other.namespace, price="7")
+        shop.origin("web", {**FILES, "guess.yaml": yamls.text(guess)})
+        repo = shop.follow("web", serviceAccountName="deployer")
+
+        found = repo.wait_failed("NOPEA-K002")
+
+        assert [each["object"]["namespace"] for each in found["status"]["errors"]] == [other.namespace]
+        assert "2 objects would be created" in repo.condition("Ready")["message"]
+        shop.cluster.assert_gone(shop.place(MAPS, "web"))
+        shop.clear()
 
 
 @pytest.mark.parametrize("flags", [("--read-only",), ()], ids=["planning", "writing"])
