@@ -23,6 +23,7 @@ SHOP = "/apis/nopea.io/v1alpha1/namespaces/shop/gitrepositories"
 SECRETS = "/api/v1/namespaces/{}/secrets"
 SERVICE = f"/api/v1/namespaces/{SYSTEM}/services/nopea"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
+BINDING = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/nopea"
 LONG = "Zm9yLW5vYm9keS10by1zZWUtYXQtYWxs"
 SHORT = "hunter2"
 
@@ -224,16 +225,15 @@ def test_a_dead_controller_in_another_namespace(clean: Lab) -> None:
     """It is found by the binding of its role, which no tenant can write, and its own Lease counts."""
     assert say(clean, "install", "--no-wait").code == 0
     clean.run_kubectl("create", "namespace", "gitops")
+    there = DEPLOYMENT.replace(SYSTEM, "gitops").removesuffix("/nopea")
     try:
         moved = clean.request("GET", DEPLOYMENT).body
         moved["metadata"] = {"name": "nopea", "labels": moved["metadata"]["labels"]}
         clean.request("DELETE", DEPLOYMENT)
-        there = DEPLOYMENT.replace(SYSTEM, "gitops").removesuffix("/nopea")
         assert clean.request("POST", there, moved).status == 201
         assert "--system-namespace names" in say(clean, "doctor").out
-        binding = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/nopea"
         subjects = [{"kind": "ServiceAccount", "name": "nopea", "namespace": "gitops"}]
-        changed = clean.request("PATCH", binding, {"subjects": subjects}, content_type=MERGE_PATCH)
+        changed = clean.request("PATCH", BINDING, {"subjects": subjects}, content_type=MERGE_PATCH)
         assert changed.status == 200
         beat(clean, "gitops", minutes_ago=30)
 
@@ -246,8 +246,10 @@ def test_a_dead_controller_in_another_namespace(clean: Lab) -> None:
         assert "Deployment gitops/nopea is not ready" in text
         assert (said.code, named.code) == (1, 1)
         assert joined(named) == text
-    finally:
+    finally:  # it is an installation that this program did not make, and would not remove
+        clean.request("DELETE", f"{there}/nopea")
         clean.request("DELETE", "/api/v1/namespaces/gitops")
+        clean.request("DELETE", BINDING)
 
 
 def beat(lab: Lab, namespace: str, *, minutes_ago: int) -> None:

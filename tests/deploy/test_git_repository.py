@@ -169,6 +169,7 @@ def test_defaults(api: Api) -> None:
         "interval": "5m",
         "timeout": "5m",
         "suspend": False,
+        "planPullRequests": False,
         "prune": True,
         "pruneLimit": "25%",
         "wait": False,

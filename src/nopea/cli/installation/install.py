@@ -125,7 +125,7 @@ async def remove_leftovers(client: KubeClient, profile: Profile, *, force: bool,
             deleted.append(name)
         else:
             kept.append(f"kubectl delete {target.resource.full_plural} {target.name}")
-    for variable in sorted({AS_CONTROLLER, READ_ONLY} - variables_of(profile)):
+    for variable in sorted({AS_CONTROLLER, READ_ONLY} - {*variables_of(profile)}):
         if not (place := await _place_of(variable, client)):
             continue
         if force:

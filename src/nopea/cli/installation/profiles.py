@@ -55,16 +55,19 @@ def objects(profile: Profile, *, image: str = DEFAULT_IMAGE) -> list[Manifest]:
         for each in found:
             each |= {"rules": fewer[named(each)]} if named(each) in fewer else {}
         found += packaged("read-only-rbac")
-    container["env"] += [{"name": name, "value": "true"} for name in sorted(variables_of(profile))]
+    container["env"] += [{"name": name, "value": "true"} for name in variables_of(profile)]
     return [*found, deployment]
 
 
-def variables_of(profile: Profile) -> frozenset[str]:
+def variables_of(profile: Profile) -> tuple[str, ...]:
     """Return which of the variables above a profile sets."""
-    return {
-        Profile.CLUSTER_ADMIN: frozenset({AS_CONTROLLER}),
-        Profile.READ_ONLY: frozenset({AS_CONTROLLER, READ_ONLY}),
-    }.get(profile, frozenset())
+    match profile:
+        case Profile.CLUSTER_ADMIN:
+            return (AS_CONTROLLER,)
+        case Profile.READ_ONLY:
+            return (READ_ONLY, AS_CONTROLLER)
+        case _:
+            return ()
 
 
 def tenant_roles(namespace: str, *, accounts: list[str], controller: ServiceAccount) -> list[Manifest]:
