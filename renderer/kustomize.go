@@ -130,7 +130,7 @@ func (j *job) prepare(root *kustomization, walk *references) (*build, error) {
 	if j.Kustomize == nil {
 		content, err := withField(root.content, "buildMetadata", metadata)
 		if err != nil {
-			return nil, newProblem(kindInvalidKustomization, "The kustomization cannot be read.").in(root.file).because(err)
+			return nil, unreadable(root.file, err)
 		}
 		result.fs.own[walk.mounts.absolute(root.file)] = content
 		return result, nil
@@ -242,7 +242,7 @@ func (b *build) documents(resources resmap.ResMap) ([]document, error) {
 				return nil, err
 			}
 		}
-		if err := b.job.Kustomize.mark(resource); err != nil {
+		if err := errors.Join(withVersion(resource), b.job.Kustomize.mark(resource)); err != nil {
 			return nil, newProblem(kindInvalidResource, "The labels or annotations of %s %s cannot be set.", resource.GetKind(), resource.GetName()).in(source).because(err)
 		}
 		content, err := resource.MarshalJSON()

@@ -31,6 +31,8 @@ var kustomizeErrors = []kustomizeError{
 	{regexp.MustCompile(`unable to find patch target "([^"]*)"`), kindPatchNoMatch, "The patch for $1 matches no object."},
 	{regexp.MustCompile(`no matches for Id ([^;\s]+)`), kindPatchNoMatch, "The patch for $1 matches no object."},
 	{regexp.MustCompile(`(?:add|remove|replace|test|copy|move) operation does not apply: ([^\n]*)`), kindPatchNoMatch, "A JSON patch does not fit its object: $1."},
+	{regexp.MustCompile(`error in (add|remove|replace|test|copy|move) for path: '([^']*)'`), kindPatchNoMatch, "A JSON patch does not fit its object: $1 of $2."},
+	{regexp.MustCompile(`Unexpected kind: ([^\n]*)`), kindInvalidKustomization, "A JSON patch has the operation $1, which does not exist."},
 	{regexp.MustCompile(`resource with name (\S+) does not match a config with the following GVK`), kindPatchNoMatch, "replicas names $1, which is no object that has replicas."},
 	{regexp.MustCompile(`may not add resource with an already registered id: (\S+)`), kindDuplicateID, "Two resources have the id $1."},
 	{regexp.MustCompile(printedID + ` exists; can not use behavior`), kindDuplicateID, "A generator makes $1 $2, which exists already; set its behavior to merge or replace."},

@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"path"
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 )
 
@@ -45,58 +43,6 @@ type reference struct {
 	line int
 }
 
-// kustomization is a parsed kustomization file and where it is.
-type kustomization struct {
-	types.Kustomization
-	folder  string
-	file    string
-	content []byte // with what was fetched instead of URLs
-	written []byte // as it is in the repository
-}
-
-// load finds and parses the kustomization of a folder; nil with a problem added, or while its files must be asked for.
-func (r *references) load(folder string, by reference) *kustomization {
-	if !r.job.files.wantFolder(folder) {
-		return nil
-	}
-	var result *kustomization
-	for _, name := range konfig.RecognizedKustomizationFileNames() {
-		file := path.Join(folder, name)
-		if r.job.files.state(file) != isFile {
-			continue
-		}
-		if result != nil {
-			r.add(newProblem(kindInvalidKustomization, "The folder has both %s and %s; keep one.", path.Base(result.file), name).in(file))
-			return nil
-		}
-		result = &kustomization{folder: folder, file: file}
-	}
-	if result == nil {
-		r.add(newProblem(kindMissingFile, "The folder %s has no kustomization.yaml.", shown(folder)).
-			in(by.from).at(by.line).with("missing", path.Join(folder, "kustomization.yaml")))
-		return nil
-	}
-	content, err := r.job.readable(result.file)
-	if err != nil {
-		r.addError(err)
-		return nil
-	}
-	if err := result.Unmarshal(content); err != nil {
-		r.add(newProblem(kindInvalidKustomization, "The kustomization cannot be read.").in(result.file).at(lineIn(err)).because(err))
-		return nil
-	}
-	result.content, result.written = content, content
-	if len(r.job.Remotes) > 0 {
-		if result.content, err = r.mounts.withLocalBases(content, folder, r.job.Remotes); err != nil {
-			r.add(newProblem(kindInvalidKustomization, "The kustomization cannot be read.").in(result.file).because(err))
-			return nil
-		}
-		r.replaced[result.file] = result.content
-	}
-	result.FixKustomization()
-	return result
-}
-
 // folder visits the kustomization of a folder and everything that it refers to. It returns how much a build of it goes
 // through, which a chain of bases that each use the next one twice doubles at every step.
 func (r *references) folder(folder string, by reference) int {
@@ -126,7 +72,7 @@ func (r *references) folder(folder string, by reference) int {
 // contents visits what one kustomization refers to.
 func (r *references) contents(k *kustomization) int {
 	amount := 1
-	if len(k.HelmCharts) > 0 || k.HelmGlobals != nil {
+	if len(k.HelmCharts) > 0 || len(k.HelmChartInflationGenerator) > 0 {
 		r.add(newProblem(kindPlugin, "helmCharts in a kustomization are not rendered.").in(k.file).at(lineOf(k.written, "helmCharts")).with("names", []string{"helmCharts"}))
 	}
 	r.schema = r.schema || len(k.OpenAPI) > 0
@@ -185,6 +131,10 @@ func (r *references) sources(k *kustomization, sources types.KvPairSources) {
 
 // resource visits a file, or where they are allowed a folder, and returns how much a build of it goes through.
 func (r *references) resource(k *kustomization, text string, fileAllowed bool) int {
+	if text == "" {
+		r.add(newProblem(kindInvalidKustomization, "A list of references has an empty entry.").in(k.file))
+		return 0
+	}
 	mention := r.mention(k, text)
 	name, ok := r.resolve(k, mention, !r.plugins)
 	if !ok {
@@ -196,6 +146,8 @@ func (r *references) resource(k *kustomization, text string, fileAllowed bool) i
 			r.unlock(name)
 			return 1 + bytes.Count(r.job.files.files[name], []byte("\n---"))
 		}
+		r.add(newProblem(kindInvalidKustomization, "%s is a file; a component is a folder.", shown(name)).in(mention.from).at(mention.line))
+		return 0
 	case isFolder:
 		return r.folder(name, mention)
 	case unknown:

@@ -41,6 +41,19 @@ async def test_a_chart_repository(downloads: Downloads, chart_repository: ChartR
     assert await downloads.content(exact, on(tls)) == older
 
 
+async def test_a_repository_with_a_slash_at_its_end(
+    downloads: Downloads, chart_repository: ChartRepository, tls: Tls
+) -> None:
+    """Chart.lock has it as its author wrote it; some servers have no file behind two slashes."""
+    chart = chart_archive("web", "1.0.0")
+    chart_repository.add(chart)
+    item = RemoteItem(RemoteKind.CHART, f"{chart_repository.url}/", "web", "1.0.0", is_locked=True)
+
+    resolved = await downloads.resolve(item, on(tls))
+
+    assert await downloads.content(resolved, on(tls)) == chart
+
+
 async def test_an_index_without_digests(
     downloads: Downloads, chart_repository: ChartRepository, tls: Tls
 ) -> None:

@@ -116,6 +116,31 @@ def test_an_overlay_is_built_as_kubectl_builds_it(renderer: Renderer, tmp_path: 
     assert in_order(as_text(rendered.objects)) == in_order(expected)
 
 
+@pytest.mark.parametrize(
+    "added",
+    [
+        pytest.param("buildMetadata: [managedByLabel]", id="the label names the release of Kustomize"),
+        pytest.param("helmGlobals: {chartHome: charts}", id="settings of charts without a chart"),
+    ],
+)
+def test_a_field_means_what_it_means_for_kubectl(renderer: Renderer, tmp_path: Path, added: str) -> None:
+    """The objects are the same, with labels that the API server takes."""
+    files = {"kustomization.yaml": f"resources: [a.yaml]\n{added}\n", "a.yaml": SERVICE}
+
+    rendered = renderer.render(files)
+
+    assert as_text(rendered.objects) == by_kubectl(files, "", tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "# later\n"])
+def test_an_empty_kustomization_is_called_empty(renderer: Renderer, content: str) -> None:
+    """It is not the end of a file that a person has to look for."""
+    error = renderer.refuse({"kustomization.yaml": content})
+
+    assert (error["kind"], error["file"]) == ("invalid_kustomization", "kustomization.yaml")
+    assert error["message"] == "The kustomization is empty."
+
+
 def test_each_object_names_the_file_that_a_person_edits(renderer: Renderer) -> None:
     """A patched object names its base, a generated one the kustomization of its generator."""
     rendered = renderer.render(OVERLAY, path="overlays/prod")
@@ -227,7 +252,21 @@ def test_spec_kustomize_lies_on_top_of_the_users_overlay(renderer: Renderer) -> 
         ),
         ("configMapGenerator: [{name: b, literals: [a=1, a=2]}]", "invalid_kustomization", "the key a"),
         ("resources: [../../base, ../../base]", "duplicate_id", "Deployment web"),
+        (
+            """patches: [{target: {kind: Service}, patch: '[{"op": "remove", "path": "/spec/gone"}]'}]""",
+            "patch_no_match",
+            "remove of /spec/gone",
+        ),
+        (
+            """patches: [{target: {kind: Service}, patch: '[{"op": "turn", "path": "/spec"}]'}]""",
+            "invalid_kustomization",
+            "turn",
+        ),
         ("helmCharts: [{name: redis}]", "plugin", "helmCharts"),
+        ("helmChartInflationGenerator: [{chartName: redis}]", "plugin", "helmCharts"),
+        ("components: [bad.yaml]", "invalid_kustomization", "overlays/bad/bad.yaml is a file"),
+        ("components: ['']", "invalid_kustomization", "empty entry"),
+        ("resources: [../../base, null]", "invalid_kustomization", "empty entry"),
         ("transformers: ['{apiVersion: x.test/v1, kind: Own, metadata: {name: a}}']", "plugin", "Own"),
         ("unknown: field", "invalid_kustomization", ""),
         ("resources: [bad.yaml]", "invalid_resource", ""),

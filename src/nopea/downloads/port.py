@@ -189,7 +189,7 @@ class Downloads:
         found = versions[_chosen(item, choose(versions, item.version))]
         if not found.urls:
             raise problems.not_found(str(item), f"the index has no URL for {found.version}", _INDEX)
-        url = joined(f"{item.place}/", found.urls[0])
+        url = joined(f"{item.place.rstrip('/')}/", found.urls[0])
         digest = f"sha256:{found.digest.lower().removeprefix('sha256:')}"
         if not _DIGEST.fullmatch(digest):  # none, or of another kind
             body = (await self._get(url, item, on, share)).body
@@ -198,7 +198,7 @@ class Downloads:
         return Resolved(item=item, version=found.version, digest=digest, url=url, content_digest=digest)
 
     async def _index(self, item: RemoteItem, on: On, share: Share) -> Sequence[ChartVersion]:
-        url = f"{item.place}/index.yaml"
+        url = f"{item.place.rstrip('/')}/index.yaml"
         key = (url, item.name, on.logins.digest(url))
         seen = self._seen.get(key)
         reply = await self._get(url, item, on, share, limit=MAX_INDEX, etag=seen.etag if seen else "")

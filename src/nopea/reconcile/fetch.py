@@ -227,7 +227,7 @@ async def rendered_snapshot(
     """Return what a folder renders to, for a repository. Raises SyncError."""
     _refuse(problem_of_options(spec, folder.tool))
     rendered = await renderings.files(folder, spec)
-    problems = () if rendered.files else (no_objects(folder.path),)
+    problems = () if rendered.files else (no_objects(folder.path, folder.tool),)
     return _with(Snapshot(commit=commit, files={}, problems=problems), rendered, folder, spec)
 
 

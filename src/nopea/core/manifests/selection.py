@@ -82,12 +82,13 @@ def no_manifests(path: str) -> Problem:
     )
 
 
-def no_objects(path: str) -> Problem:
+def no_objects(path: str, tool: Tool) -> Problem:
     """Return the problem of a folder that renders to nothing: a mistake would delete all."""
+    mend = "Set values that enable objects" if tool is Tool.HELM else "Add resources to the kustomization"
     return Problem(
         code=Code.NO_MANIFESTS,
         message=f"{f'The folder {path}' if path else 'The repository'} renders to no objects.",
-        hint="Add resources to the kustomization, or correct spec.path.",
+        hint=f"{mend}, or correct spec.path.",
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from nopea.core.git.source import FileEntry, FileListing, Skipped, SkipReason
 from nopea.core.manifests.ignore import Ignore
-from nopea.core.manifests.selection import SelectedFiles, select
+from nopea.core.manifests.selection import SelectedFiles, no_objects, select
 from nopea.core.manifests.tool import Tool
 from nopea.core.problem import Code
 
@@ -147,3 +147,9 @@ def test_without_a_manifest_there_is_one_problem() -> None:
     """A problem of the selection says why; only without one is the folder called empty."""
     assert _problems(_select("README.md")) == [(Code.NO_MANIFESTS, "")]
     assert _problems(_select("b/Chart.yaml")) == [(Code.NOT_RENDERED, "b/Chart.yaml")]
+
+
+@pytest.mark.parametrize(("tool", "step"), [(Tool.HELM, "values"), (Tool.KUSTOMIZE, "kustomization")])
+def test_a_rendering_to_nothing_says_what_to_change(tool: Tool, step: str) -> None:
+    """A chart has no kustomization to add resources to."""
+    assert step in no_objects("web", tool).hint
