@@ -14,7 +14,8 @@ func parseDocuments(source string, texts ...string) ([]document, error) {
 	var result []document
 	index := 0
 	for _, text := range texts {
-		content, err := yaml.YAMLToJSON([]byte(text))
+		// A block of text at the end of a document has its line break, which whoever divides documents cuts off.
+		content, err := yaml.YAMLToJSON([]byte(text + "\n"))
 		if err != nil {
 			return nil, newProblem(kindNotYAML, "Document %d of the file is not YAML once it is rendered.", index+1).
 				in(source).with("document_line", lineIn(err)).because(err)
@@ -51,7 +52,8 @@ func objectsOf(content []byte) ([]json.RawMessage, error) {
 
 // splitPlain splits a file of manifests into its documents.
 func splitPlain(content []byte) []string {
-	return strings.Split("\n"+strings.ReplaceAll(string(content), "\r\n", "\n"), "\n---")
+	text := strings.TrimSuffix(strings.ReplaceAll(string(content), "\r\n", "\n"), "\n")
+	return strings.Split("\n"+text, "\n---")
 }
 
 // maxData is what the API server takes for the data of a ConfigMap or Secret.

@@ -94,6 +94,22 @@ def test_a_chart_is_rendered_with_its_values_in_order(renderer: Renderer) -> Non
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("after", ["", "---\n", "\n\n---\n# the end\n"])
+def test_a_block_of_text_at_the_end_of_a_document_keeps_its_line_break(
+    renderer: Renderer, after: str
+) -> None:
+    """As Helm installs it: a file in a ConfigMap ends with a line break."""
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a.conf: |\n    colour=green\n"
+
+    rendered = renderer.render(
+        {**CHART, "chart/templates/config.yaml": config + after}, kind="helm", helm=HELM
+    )
+
+    assert [each["data"] for each in rendered.objects if each["kind"] == "ConfigMap"] == [
+        {"a.conf": "colour=green\n"}
+    ]
+
+
 def test_what_a_chart_was_made_from_is_told(renderer: Renderer) -> None:
     """A new file in the chart's folder may change the outcome; one beside it may not."""
     rendered = renderer.render(CHART, kind="helm", helm={**HELM, "valuesFiles": ["values/prod.yaml"]})
