@@ -36,6 +36,7 @@ _REFS = ("name", "semver", "tag", "branch")
 _DEFAULT_BRANCH = "master"
 _BOOTSTRAP = "flux-system"
 _GIT = "GitRepository"
+_ARTIFACT = "ExternalArtifact"
 _HELM_CHART = "HelmChart"
 _OCI = "OCIRepository"
 CHART_KINDS = ("HelmRepository", _OCI, _HELM_CHART)
@@ -158,8 +159,16 @@ def _chart(
 
 def _found(reference: _SourceReference, charts: ChartSources) -> Mapping[str, Any]:
     if reference not in charts:
-        raise NotMappedError(f"its source {reference} is not among the given objects")
+        raise _missing(reference)
     return charts[reference]
+
+
+def _missing(reference: _SourceReference) -> NotMappedError:
+    """Return the error for a source that `flux bootstrap` or a person has made elsewhere."""
+    return NotMappedError(
+        f"its source {reference} is not among the given objects; add its manifest to the folder, or read the "
+        "cluster that has it"
+    )
 
 
 def _any_source(helm: Mapping[str, Any], namespace: str, sources: Sources, notes: Notes) -> dict[str, Any]:
@@ -184,11 +193,16 @@ def _source(
     """Return the fields of the source; `path` is the folder with the manifests, None for a chart."""
     if not any((reference.kind, reference.name)):
         raise NotMappedError("it names no source; if it is a patch, run this command on what is rendered")
+    if reference.kind == _ARTIFACT:
+        raise NotMappedError(
+            f"its source {reference} is a copy of folders; name the GitRepository that its ArtifactGenerator "
+            "copies from, and the path there"
+        )
     if reference.kind != _GIT:
         raise NotMappedError(f"its source is {reference}; Nopea follows Git repositories only")
     found = sources.get(reference[1:])
     if not found:
-        raise NotMappedError(f"its source {reference} is not among the given objects")
+        raise _missing(reference)
     if any(other.get("spec") != found[0].get("spec") for other in found):
         notes.add(
             f"several GitRepositories {reference.name} are given and the first counts; give those of one "

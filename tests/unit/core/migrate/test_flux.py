@@ -498,7 +498,21 @@ def test_which_repository_holds_the_values(sources: Any, url: str | None) -> Non
     )
 
 
-def test_a_source_that_is_not_git() -> None:
-    """There is nothing to follow."""
-    with pytest.raises(NotMappedError, match="Bucket team/x; Nopea follows Git repositories only"):
-        _release({"sourceRef": {"kind": "Bucket", "name": "x"}})
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("Bucket", "Bucket team/x; Nopea follows Git repositories only"),
+        (
+            "ExternalArtifact",
+            "is a copy of folders; name the GitRepository that its ArtifactGenerator copies",
+        ),
+        (
+            "GitRepository",
+            "is not among the given objects; add its manifest to the folder, or read the cluster",
+        ),
+    ],
+)
+def test_a_source_that_is_not_git_or_not_there(kind: str, words: str) -> None:
+    """There is nothing to follow; the error says what to do."""
+    with pytest.raises(NotMappedError, match=words):
+        _release({"sourceRef": {"kind": kind, "name": "x"}})
