@@ -177,7 +177,7 @@ def test_an_api_service_that_is_down_costs_its_own_objects(
 
     kubectl("delete", "apiservice", f"v1.{group}")  # the API server makes its own again
     repo.git.commit(files)
-    eventually(lambda: site.cluster.must_get(gizmo))
+    eventually(lambda: site.cluster.must_get(gizmo), seconds=180.0)
     repo.sync_now()
     repo.wait_synced(repo.git.tip())
     assert site.cluster.must_get(gizmo)["metadata"]["uid"] == before["metadata"]["uid"]

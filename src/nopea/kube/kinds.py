@@ -59,13 +59,6 @@ ROLE_BINDINGS = Resource(
     plural="rolebindings",
     namespaced=True,
 )
-CLUSTER_ROLE_BINDINGS = Resource(
-    group="rbac.authorization.k8s.io",
-    version="v1",
-    kind="ClusterRoleBinding",
-    plural="clusterrolebindings",
-    namespaced=False,
-)
 NAMESPACES = Resource(group="", version="v1", kind="Namespace", plural="namespaces", namespaced=False)
 SERVICE_ACCOUNTS = Resource(
     group="", version="v1", kind="ServiceAccount", plural="serviceaccounts", namespaced=True
