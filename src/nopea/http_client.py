@@ -98,8 +98,9 @@ def is_untrusted(error: Exception) -> bool:
 
 
 def is_forbidden_address(error: Exception) -> bool:
-    """Return whether a server has an address that must not be connected to."""
-    return isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno == errno.EACCES
+    """Return whether a server has an address that must not be connected to, or asked of a proxy."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return isinstance(cause, OSError) and cause.errno == errno.EACCES
 
 
 def _os_reason(error: OSError) -> str:

@@ -5,31 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urljoin
 
 import aiohttp
-from cachetools import LRUCache
-from yarl import URL
 
 from nopea.core.downloads.logins import authority_of
 from nopea.core.git.networks import Networks
-from nopea.core.git.proxy import proxy_for
 from nopea.core.git.source import Credentials, host_of
 from nopea.core.secret import mask_url
 from nopea.downloads import problems
 from nopea.downloads.budget import Share
-from nopea.http_client import (
-    describe,
-    is_forbidden_address,
-    is_untrusted,
-    may_ask_proxy,
-    open_session,
-    trusting,
-)
+from nopea.http_client import describe, is_forbidden_address, is_untrusted
+from nopea.tenant_client import TenantClient
 
 CONNECTIONS = 1000
 _URL = re.compile(r"https://[!-\[\]^-~]+")
@@ -87,22 +77,14 @@ class Web:
     """
 
     def __init__(self, networks: Networks, proxies: Mapping[str, str]) -> None:
-        self._networks = networks
-        self._proxies = proxies
-        self._direct: aiohttp.ClientSession | None = None
-        self._by_proxy: aiohttp.ClientSession | None = None
-        self._contexts: LRUCache[str, ssl.SSLContext] = LRUCache(64)
+        self._client = TenantClient(networks, proxies, connections=CONNECTIONS)
 
     async def __aenter__(self) -> Self:
-        self._direct = open_session(self._networks, connections=CONNECTIONS)
-        # The operator chose the proxy; it resolves the names.
-        self._by_proxy = open_session(Networks.ANY, connections=CONNECTIONS)
+        await self._client.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for session in (self._direct, self._by_proxy):
-            if session is not None:
-                await session.close()
+        await self._client.__aexit__(*exc)
 
     async def get(self, asked: Get) -> Reply:
         """Return the response. Credentials go to the host of the URL alone, not to where it redirects."""
@@ -119,22 +101,10 @@ class Web:
         raise problems.refused(asked.what, "the server redirects too often", "Check the URL.")
 
     async def _one(self, asked: Get, url: str, headers: Mapping[str, str]) -> Reply:
-        if self._direct is None or self._by_proxy is None:
-            raise RuntimeError("Web is not open: use it with `async with`")
         if not _URL.fullmatch(url) or not host_of(url):
             raise problems.refused(asked.what, f"{mask_url(url)} is not an https URL", "Correct the URL.")
-        proxy = proxy_for(url, self._proxies)
-        session = self._by_proxy if proxy else self._direct
-        if proxy and not may_ask_proxy(host_of(url), self._networks):
-            raise problems.refused(asked.what, "Nopea may not connect to its address", _NETWORKS)
         try:
-            async with session.get(
-                URL(url, encoded=True),
-                headers=headers,
-                allow_redirects=False,
-                ssl=await self._context(asked.ca_crt) if asked.ca_crt else True,
-                proxy=proxy or None,
-            ) as response:
+            async with self._client.request("GET", url, headers=headers, ca_crt=asked.ca_crt) as response:
                 body = await _body(response, asked)
                 return Reply(
                     status=response.status,
@@ -145,12 +115,6 @@ class Web:
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _failure(asked.what, error) from error
-
-    async def _context(self, ca_crt: str) -> ssl.SSLContext:
-        known = self._contexts.get(ca_crt)
-        if known is None:
-            known = self._contexts[ca_crt] = await asyncio.to_thread(trusting, ca_crt)
-        return known
 
 
 def joined(url: str, target: str) -> str:

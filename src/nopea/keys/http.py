@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 import aiohttp
-from cachetools import LRUCache
-from yarl import URL
 
 from nopea.core.decryption.wire import Call
 from nopea.core.git.networks import Networks
-from nopea.core.git.proxy import proxy_for
-from nopea.core.git.source import host_of
-from nopea.http_client import (
-    describe,
-    is_forbidden_address,
-    is_untrusted,
-    may_ask_proxy,
-    open_session,
-    trusting,
-)
+from nopea.http_client import describe, is_forbidden_address, is_untrusted
+from nopea.tenant_client import TenantClient
 
 CONNECTIONS = 1000
 MAX_ANSWER = 64 * 1024
@@ -54,42 +43,24 @@ class KeyWeb:
     `proxies` are the variables of the environment that name the proxy for https.
     """
 
-    def __init__(self, networks: Networks, proxies: dict[str, str]) -> None:
-        self._networks = networks
-        self._proxies = proxies
-        self._limited: aiohttp.ClientSession | None = None
-        self._free: aiohttp.ClientSession | None = None
-        self._contexts: LRUCache[str, ssl.SSLContext] = LRUCache(64)
+    def __init__(self, networks: Networks, proxies: Mapping[str, str]) -> None:
+        self._client = TenantClient(networks, proxies, connections=CONNECTIONS)
 
     async def __aenter__(self) -> Self:
-        self._limited = open_session(self._networks, connections=CONNECTIONS)
-        self._free = open_session(Networks.ANY, connections=CONNECTIONS)
+        await self._client.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for session in (self._limited, self._free):
-            if session is not None:
-                await session.close()
+        await self._client.__aexit__(*exc)
 
     async def post(self, call: Call, *, is_ours: bool, ca_crt: str = "") -> Answer:
         """Return the response. Raises NoAnswerError; the caller owns the deadline.
 
         If it `is_ours`, an operator chose the address, and `networks` do not limit it.
         """
-        if self._limited is None or self._free is None:
-            raise RuntimeError("KeyWeb is not open: use it with `async with`")
-        proxy = proxy_for(call.url, self._proxies)
-        if proxy and not is_ours and not may_ask_proxy(host_of(call.url), self._networks):
-            raise NoAnswerError(_FORBIDDEN, hint=_NETWORKS)
-        session = self._free if proxy or is_ours else self._limited
         try:
-            async with session.post(
-                URL(call.url, encoded=True),
-                data=call.body,
-                headers=call.headers,
-                allow_redirects=False,
-                ssl=await self._context(ca_crt) if ca_crt else True,
-                proxy=proxy or None,
+            async with self._client.request(
+                "POST", call.url, headers=call.headers, body=call.body, ca_crt=ca_crt, anywhere=is_ours
             ) as response:
                 body = await _body(response)
                 return Answer(
@@ -101,12 +72,6 @@ class KeyWeb:
             raise NoAnswerError(
                 f"the server {describe(error)}", hint=_AUTHORITY if is_untrusted(error) else ""
             ) from error
-
-    async def _context(self, ca_crt: str) -> ssl.SSLContext:
-        known = self._contexts.get(ca_crt)
-        if known is None:
-            known = self._contexts[ca_crt] = await asyncio.to_thread(trusting, ca_crt)
-        return known
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

@@ -66,7 +66,7 @@ class KeyServices:
         """`proxies` are the variables of the environment that name the proxy for https."""
         self._policy = policy
         self._endpoints = endpoints
-        self._web = KeyWeb(policy.git_networks, dict(proxies or {}))
+        self._web = KeyWeb(policy.git_networks, proxies or {})
         self._identity = OwnLogins(identity, self._web, endpoints)
         self._slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
