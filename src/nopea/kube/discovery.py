@@ -17,6 +17,9 @@ from nopea.kube.client import KubeClient
 from nopea.kube.discovery_wire import ACCEPT, Served, read_groups, read_legacy_groups, read_legacy_resources
 from nopea.kube.errors import ApiError, ApiFailure, ApiServiceError, UnknownKindError
 
+LINGERS_SECONDS = 13.0
+"""How long a kind may still be served after its definition has gone; that is how long it is looked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
@@ -53,9 +56,13 @@ class Discovery:
         self._kinds: dict[str, GroupKind] = {}  # by `deployments.apps`: all that were ever served
         self._definitions: frozenset[str] | None = None  # None until they were listed
         self._deleted: set[GroupKind] = set()
+        self._lingering_until = float("-inf")
+        self._vanished: set[GroupKind] = set()  # were served at first, without a definition
 
     def note_definitions(self, names: Collection[str]) -> None:
         """Note which CustomResourceDefinitions exist now, all of them, such as `widgets.acme.example`."""
+        if self._definitions is None:
+            self._lingering_until = asyncio.get_running_loop().time() + LINGERS_SECONDS
         before, now = self._definitions or frozenset(), frozenset(names)
         self._definitions = now
         self._deleted |= {self._kinds[name] for name in before - now if name in self._kinds}
@@ -64,11 +71,12 @@ class Discovery:
     def is_deleted(self, kind: GroupKind) -> bool:
         """True when the definition of a kind was deleted, and with it all objects.
 
-        Either that was seen, or nothing has served the kind since the start and nothing could: the last
-        answer is current and complete, and every definition in the group is that of another kind. A kind
-        that was served without a definition is unknown for the moment only: its API service may come back.
+        Either that was seen, or the kind vanished right after the start, as one does whose definition had
+        just gone. Or nothing has served the kind since the start and nothing could: the last answer is
+        current and complete, and every definition in the group is that of another kind. A kind that was
+        served for longer without a definition is unknown for the moment only: its API service may come back.
         """
-        if kind in self._deleted:
+        if kind in self._deleted or kind in self._vanished:
             return True
         table, definitions = self._table, self._definitions
         if table is None or table.generation != self._generation or definitions is None:
@@ -150,8 +158,24 @@ class Discovery:
             self._asked_at = now
             generation = self._generation  # before asking: a failure or an `invalidate` meanwhile counts
             self._table = _table_of(await self._ask(), generation, before=table)
+            self._note_vanished(table, self._table)
             self._kinds |= {each.full_plural: each.group_kind for each in self._table.by_kind.values()}
             return self._table
+
+    def _note_vanished(self, before: _Table | None, now: _Table) -> None:
+        """Note which kinds are no longer served, soon after the definitions were listed first."""
+        self._vanished -= now.preferred.keys()
+        is_soon = asyncio.get_running_loop().time() < self._lingering_until
+        if before is None or self._definitions is None or not is_soon:
+            return
+        away = {group for group, _ in now.stale}
+        self._vanished |= {
+            kind
+            for kind, resource in before.preferred.items()
+            if kind not in now.preferred
+            and kind.group not in away | BUILT_IN_GROUPS
+            and resource.full_plural not in self._definitions
+        }
 
     async def _ask(self) -> Served:
         core = await self._client.read("/api", accept=ACCEPT)

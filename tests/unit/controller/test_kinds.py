@@ -149,3 +149,36 @@ async def test_a_kind_that_nothing_can_serve_was_deleted_before_the_start(change
 
         assert discovery.is_deleted(WIDGET) is (change in ("nothing", "another"))
         assert not discovery.is_deleted(GroupKind("apps", "Widget"))  # a built-in group can be switched off
+
+
+@pytest.mark.parametrize("ends", ["gone", "back", "late", "broken"])
+async def test_a_kind_that_is_served_for_a_moment_after_its_definition_has_gone(ends: str) -> None:
+    """Who starts in this moment never sees the definition; what is served for longer is another API's."""
+    cluster = FakeCluster()
+    cluster.kinds.append(WIDGETS)
+    discovery = Discovery(cluster.client, pace=Pace(calm_seconds=0.0, eager_seconds=0.0))
+    woken: list[float] = []
+    running = spawn(follow_kinds(cluster.client, discovery, wake=lambda: woken.append(0)), name="follow")
+    try:
+        await asyncio.sleep(SETTLED if ends == "late" else 1)
+        assert await discovery.find_preferred(WIDGET) == WIDGETS
+        woken.clear()
+        if ends == "broken":
+            cluster.break_service("acme.example")
+        else:
+            cluster.kinds.remove(WIDGETS)
+        discovery.invalidate()
+        await asyncio.sleep(SETTLED)
+        if ends == "late":
+            discovery.invalidate()
+            with suppress(ApiError):
+                await discovery.find_preferred(WIDGET)
+        assert discovery.is_deleted(WIDGET) is (ends in ("gone", "back"))
+        assert bool(woken) is (ends in ("gone", "back"))
+        if ends == "back":
+            cluster.kinds.append(WIDGETS)
+            discovery.invalidate()
+            await discovery.find_preferred(WIDGET)
+            assert not discovery.is_deleted(WIDGET)
+    finally:
+        await end(running)
