@@ -108,15 +108,11 @@ def _assert_other_goes_on(other: Repo, number: int) -> None:
     eventually(lambda: _assert_number(other, number, "other"), seconds=QUICK)
 
 
-def test_a_conversion_webhook_that_is_down_costs_its_own_objects(
-    site: Site, kubectl: Kubectl, group: str, other: Repo
-) -> None:
+def test_a_conversion_webhook_that_is_down_costs_its_own_objects(site: Site, group: str, other: Repo) -> None:
     """The API server cannot read one kind; all others are applied and healed at once, in all repositories."""
-    definition = f"apiextensions.k8s.io/v1 customresourcedefinitions /gizmos.{group}"
-    site.cluster.put(definition, _definition(group, "v1beta1"))
-    eventually(lambda: kubectl("get", f"gizmos.{group}"))
-    first = yamls.text(_gizmo(group, "v1beta1") | {"metadata": {"name": "stray"}})
-    kubectl("-n", site.namespace, "create", "-f", "-", stdin=first)
+    definition = site.cluster.define(_definition(group, "v1beta1"))
+    first = _gizmo(group, "v1beta1") | {"metadata": {"name": "stray"}}
+    site.cluster.put(site.place(f"{group}/v1beta1 gizmos", "stray"), first)
     site.cluster.put(definition, _definition(group, "v1beta1", "v1", conversion=_DEAD))
     time.sleep(2)  # for the API server to begin with the new storage version
     files = _files(1, g=_gizmo(group, "v1", size=1))
@@ -138,7 +134,7 @@ def test_a_conversion_webhook_that_is_down_costs_its_own_objects(
     repo.wait_synced(repo.git.tip())
     for name, size in (("g", 1), ("stray", 2)):
         assert site.cluster.must_get(f"{group}/v1 gizmos {site.namespace}/{name}")["spec"] == {"size": size}
-    kubectl("delete", "crd", f"gizmos.{group}", "--wait=false")
+    site.cluster.delete(definition)
 
 
 def _break(kubectl: Kubectl, group: str) -> None:
@@ -148,6 +144,7 @@ def _break(kubectl: Kubectl, group: str) -> None:
         '{"op":"add","path":"/spec/service","value":{"name":"nobody","namespace":"default"}},'
         '{"op":"add","path":"/spec/insecureSkipTLSVerify","value":true}]'
     )
+    kubectl("wait", "--for=create", f"apiservice/v1.{group}", "--timeout=50s")
     kubectl("patch", "apiservice", f"v1.{group}", "--type=json", "-p", patch)
 
 

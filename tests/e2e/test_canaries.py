@@ -139,12 +139,7 @@ def _tagged(cluster: Cluster) -> None:
     spec = body["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     tags = {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"}
     spec["properties"] = {"tags": tags}
-    cluster.put(f"apiextensions.k8s.io/v1 customresourcedefinitions /{body['metadata']['name']}", body)
-
-    def served() -> None:
-        assert cluster.lab.request("GET", f"/apis/{GROUP}/v1/taggeds").status == 200
-
-    eventually(served, seconds=SECONDS)
+    cluster.define(body)
 
 
 def _web(**canaries: str) -> yamls.Manifest:

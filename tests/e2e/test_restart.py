@@ -15,7 +15,6 @@ from tests.gitserver import GitServer
 from nopea.core.api.names import INVENTORY_KEY
 from nopea.core.plan.inventory import pack, unpack
 from nopea.reconcile.publish import PROGRESS_AFTER_SECONDS
-from nopea_lab.kubectl import Kubectl
 
 SECONDS = 60.0
 MANY = 2_000
@@ -401,14 +400,12 @@ def test_a_finished_job_that_was_removed_meanwhile_does_not_run_again(
 
 
 def test_a_definition_that_was_deleted_meanwhile_leaves_no_entry(
-    site: Site, controllers: Controllers, kubectl: Kubectl
+    site: Site, controllers: Controllers
 ) -> None:
     """Its objects went with it; nobody waits for a kind that does not come back."""
     controllers.start()
     group = f"{site.namespace}.example.com"
-    definition = f"apiextensions.k8s.io/v1 customresourcedefinitions /gizmos.{group}"
-    site.cluster.put(definition, yamls.definition("Gizmo", group=group))
-    eventually(lambda: kubectl("get", f"gizmos.{group}"))
+    definition = site.cluster.define(yamls.definition("Gizmo", group=group))
     gizmo = {"apiVersion": f"{group}/v1", "kind": "Gizmo", "metadata": {"name": "g"}, "spec": {}}
     repo = site.sync("web", {**_files("a", "b", "c"), "g.yaml": yamls.text(gizmo)}, pruneLimit="100%")
     controllers.kill()

@@ -25,7 +25,6 @@ from nopea_lab.kubectl import Kubectl
 pytestmark = pytest.mark.alone
 
 MAPS = "v1 configmaps"
-DEFINITIONS = "apiextensions.k8s.io/v1 customresourcedefinitions"
 PUSHES = 3
 MOST_SECONDS = 1.0
 MANY = 20
@@ -118,15 +117,14 @@ def _assert_connected(server: FaultyServer) -> None:
 @contextmanager
 def broken_api_service(site: Site, kubectl: Kubectl, group: str) -> Iterator[None]:
     """The API service of a kind that Git declares does not answer."""
-    definition = f"{DEFINITIONS} /gizmos.{group}"
-    site.cluster.put(definition, yamls.definition("Gizmo", group=group))
-    eventually(lambda: kubectl("get", f"gizmos.{group}"))
+    definition = site.cluster.define(yamls.definition("Gizmo", group=group))
     repo = site.sync("web", {"g.yaml": yamls.text(yamls.custom("Gizmo", "g", group=group))} | _maps())
     patch = (
         '[{"op":"remove","path":"/metadata/labels/kube-aggregator.kubernetes.io~1automanaged"},'
         '{"op":"add","path":"/spec/service","value":{"name":"nobody","namespace":"default"}},'
         '{"op":"add","path":"/spec/insecureSkipTLSVerify","value":true}]'
     )
+    kubectl("wait", "--for=create", f"apiservice/v1.{group}", "--timeout=50s")
     kubectl("patch", "apiservice", f"v1.{group}", "--type=json", "-p", patch)
     try:
         changed = yamls.custom("Gizmo", "g", group=group, size=2)
@@ -142,13 +140,13 @@ def broken_api_service(site: Site, kubectl: Kubectl, group: str) -> Iterator[Non
 @contextmanager
 def dead_conversion(site: Site, kubectl: Kubectl, group: str) -> Iterator[None]:
     """Objects of a kind cannot be read: the Service of its conversion webhook does not exist."""
-    place, made = f"{DEFINITIONS} /gizmos.{group}", yamls.definition("Gizmo", group=group)
+    del kubectl
+    made = yamls.definition("Gizmo", group=group)
     (version,) = made["spec"]["versions"]
     made["spec"]["versions"] = [{**version, "name": "v1beta1"}]
-    site.cluster.put(place, made)
-    eventually(lambda: kubectl("get", f"gizmos.{group}"))
+    place = site.cluster.define(made)
     stray = yamls.custom("Gizmo", "stray", group=group) | {"apiVersion": f"{group}/v1beta1"}
-    kubectl("-n", site.namespace, "create", "-f", "-", stdin=yamls.text(stray))
+    site.cluster.put(site.place(f"{group}/v1beta1 gizmos", "stray"), stray)
     made["spec"]["versions"] = [{**version, "name": "v1beta1", "storage": False}, version]
     service = {"service": {"name": "nobody", "namespace": "default"}}
     webhook = {"conversionReviewVersions": ["v1"], "clientConfig": service}
@@ -196,7 +194,7 @@ def storm_of_definitions(site: Site, kubectl: Kubectl, group: str) -> Iterator[N
     def define() -> None:
         while not ended.wait(0.1):
             kind = f"Storm{len(made)}"
-            made.append(f"{DEFINITIONS} /{kind.lower()}s.{group}")
+            made.append(f"apiextensions.k8s.io/v1 customresourcedefinitions /{kind.lower()}s.{group}")
             site.cluster.put(made[-1], yamls.definition(kind, group=group))
 
     storm = threading.Thread(target=define)

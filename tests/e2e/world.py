@@ -9,6 +9,7 @@ import base64
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tests.e2e.waiting import eventually
@@ -66,6 +67,18 @@ class Cluster:
         )
         assert answer.status in (200, 201), answer.body
         return dict(answer.body)
+
+    def define(self, definition: Manifest) -> str:
+        """Create a CustomResourceDefinition, wait until it is served, and return its place.
+
+        The kind is asked for by its path: the discovery, which kubectl reads, has it up to a minute later.
+        """
+        spec, name = definition["spec"], definition["metadata"]["name"]
+        place = f"apiextensions.k8s.io/v1 customresourcedefinitions /{name}"
+        self.put(place, definition)
+        for version in spec["versions"]:
+            eventually(partial(self.list, f"{spec['group']}/{version['name']} {spec['names']['plural']}"))
+        return place
 
     def merge(self, place: str, body: Json) -> Json:
         """Merge-patch an object."""
