@@ -49,10 +49,13 @@ class Origin:
         self, files: Mapping[str, str | bytes], *, branch: str = "main", message: str = "Change",
         orphan: bool = False, modes: Mapping[str, str] | None = None,
     ) -> str:  # fmt: skip
-        """Replace the branch's tree by the files (`modes` overrides 100644); keep history unless `orphan`."""
+        """Replace the branch's tree by the files (`modes` overrides 100644); keep history unless `orphan`.
+
+        A new branch begins at main.
+        """
         lines = [b"commit refs/heads/" + branch.encode(), b"committer Acme Robot <robot@acme.example> now"]
         lines += [b"data %d" % len(message.encode()), message.encode()]
-        old = self.tip(branch)
+        old = self.tip(branch) or self.tip()
         if old and not orphan:
             lines.append(b"from " + old.encode())
         lines.append(b"deleteall")
@@ -64,7 +67,7 @@ class Origin:
             else:
                 lines += [b"M %b inline %b" % (mode.encode(), path.encode()), b"data %d" % len(raw), raw]
         stream = b"\n".join([*lines, b""])
-        if orphan and old:
+        if orphan and self.tip(branch):
             self.git("update-ref", "-d", f"refs/heads/{branch}")
         self.git("fast-import", "--quiet", "--date-format=now", "--force", input=stream)
         return self.tip(branch)

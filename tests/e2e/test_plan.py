@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,7 +48,8 @@ def test_a_branch_is_planned_before_it_is_merged(site: Site) -> None:
     assert (main.code, main.out.splitlines()[-1]) == (0, "2 unchanged"), main
     assert said.code == 1, said
     title, *lines, total = said.out.splitlines()
-    assert title == f"GitRepository {site.namespace}/shop at {commit[:12]}"
+    merge = f"more at {commit[:12]} merged into main at {repo.git.tip()[:12]}"
+    assert title == f"GitRepository {site.namespace}/shop: {merge}"
     assert total == "1 to create, 1 to change, 1 to delete"
     assert [line for line in lines if line.startswith(("    -", "    +"))] == [
         "    +apiVersion: v1",
@@ -62,6 +64,31 @@ def test_a_branch_is_planned_before_it_is_merged(site: Site) -> None:
     ]
     assert site.cluster.must_get(site.place(DEPLOYMENTS, "web"))["spec"]["replicas"] == 2
     site.cluster.assert_gone(site.place(MAPS, "new"))
+
+
+def test_what_was_merged_meanwhile_is_not_taken_back(site: Site) -> None:
+    """A branch is planned as a merge of it; with a conflict, as it is, and the first line says so."""
+    before = {"web.yaml": _web(replicas=2)}
+    banner = {"banner.yaml": yamls.text(yamls.config_map("banner"))}
+    repo = site.sync("shop", before, pruneLimit="100%")
+    repo.git.commit({"web.yaml": _web(replicas=3)}, branch="more")
+    repo.git.commit({"web.yaml": _web(replicas=4)}, branch="other")
+    repo.git.commit(before | banner)
+    repo.sync_now()
+    repo.wait_synced(repo.git.tip())
+
+    merged, as_it_is = (_nopea(site, "plan", "shop", "--ref", ref) for ref in ("more", "refs/heads/more"))
+    document = json.loads(_nopea(site, "plan", "shop", "--ref", "more", "-o", "json").out)
+    repo.git.commit({"web.yaml": _web(replicas=3)} | banner)
+    conflict = _nopea(site, "plan", "shop", "--ref", "other")
+
+    assert merged.out.splitlines()[-1] == "1 to change, 1 unchanged"
+    assert as_it_is.out.splitlines()[-1] == "1 to change, 1 to delete"
+    assert (document["commit"], document["mergedInto"]) == (
+        repo.git.tip("more"), repo.status()["lastAppliedCommit"],
+    )  # fmt: skip
+    assert "as it is, because Nopea cannot merge it into main at" in conflict.out.splitlines()[0]
+    assert conflict.out.splitlines()[-1] == "1 to change, 1 to delete"
 
 
 def test_a_comment_for_a_pull_request(site: Site, tmp_path: Path) -> None:

@@ -116,6 +116,7 @@ def test_a_pull_request_is_planned_and_its_comment_updated(
     new = {"new.yaml": yamls.text(yamls.config_map("new")), "elsewhere.yaml": elsewhere}
     commit = origin.commit({**_files(colour="green"), **new}, branch="more")
 
+    applied = origin.tip()
     answer = opened(repo, commit)
 
     assert (answer.status, answer.body) == (202, {"planned": [repo.log_key]})
@@ -123,20 +124,24 @@ def test_a_pull_request_is_planned_and_its_comment_updated(
     marker, heading, *rest = text.split("\n")
     assert marker == f"<!-- nopea-plan lab/{site.namespace}/shop -->"
     assert heading == "### Nopea plan: 1 to create, 1 to change, 1 to delete, 1 refused"
-    assert f"GitRepository {site.namespace}/shop in lab: more at {commit[:12]}" in "".join(rest)
+    merge = f"more at {commit[:12]} merged into main at {origin.tip()[:12]}"
+    assert f"GitRepository {site.namespace}/shop in lab: {merge}" in "".join(rest)
     assert "-  colour: red" in rest
     assert "+  colour: green" in rest
     assert "refused: <code>ConfigMap kube-system/web</code>" in text
     assert f"system:serviceaccount:{site.namespace}:deployer" in text
 
+    # What was merged into main meanwhile is neither taken back nor left out.
+    old = {"old.yaml": yamls.text(yamls.config_map("old"))}
+    origin.commit({**_files(colour="red"), **old, "other.yaml": yamls.text(yamls.config_map("other"))})
     again = origin.commit(_files(colour="red"), branch="more")
     assert opened(repo, again, action="synchronize").status == 202
     text = eventually(lambda: _comment(forge, number, edits=1), seconds=90)
 
-    assert "### Nopea plan: 1 to delete, 1 unchanged" in text
+    assert "### Nopea plan: 1 to create, 1 to delete, 1 unchanged" in text
     assert again[:12] in text
     assert site.cluster.list(site.place(MAPS)) == before
-    assert repo.status()["lastAppliedCommit"] == origin.tip()
+    assert repo.status()["lastAppliedCommit"] == applied
     sent = [header for _, path, header in forge.discussions.requests if f"/{number}/" in path]
     assert set(sent) == {f"Bearer {TOKEN}"}
 

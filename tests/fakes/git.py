@@ -71,6 +71,11 @@ class FakeGit:
         del remote, timeout_seconds
         return self._at(commit)[0]
 
+    async def merge(self, remote: Remote, onto: Commit, head: Commit, *, timeout_seconds: float) -> str:
+        """Return the newest commit: it has all older ones."""
+        del remote, onto, timeout_seconds
+        return head.id
+
     async def listing(
         self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
     ) -> FileListing:

@@ -21,13 +21,14 @@ from nopea.cli.folder import UNNAMED, locate, read_folder
 from nopea.cli.progress import show_late_progress
 from nopea.cli.repository import read_repository, read_state
 from nopea.core.api.pin import explained
-from nopea.core.api.repository import Repository
+from nopea.core.api.repository import Repository, ref_of
 from nopea.core.api.spec import GitReference, GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.decryption.aws import endpoints_of
+from nopea.core.git.merge import Merge
 from nopea.core.git.proxy import proxy_variables
-from nopea.core.git.source import Remote
+from nopea.core.git.source import RefKind, Remote
 from nopea.core.objects import RepoKey
 from nopea.core.plan.inspection import Inspection
 from nopea.core.problem import Code, Problem, StalledError, SyncError
@@ -61,16 +62,27 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedRepository:
-    """The result of an inspection; `commit` is empty for a folder."""
+    """The result of an inspection; `commit` is empty for a folder, and the branch's own for a merge."""
 
     repository: Repository
     commit: str
     inspection: Inspection
+    merge: Merge | None = None
 
     @property
     def where(self) -> str:
         """What was inspected, for a title; empty for a folder."""
+        if self.merge is not None:
+            return f"GitRepository {self.repository.key}: {self.merge}"
         return f"GitRepository {self.repository.key} at {self.commit[:12]}" if self.commit else ""
+
+    @property
+    def head(self) -> dict[str, str]:
+        """The same for a document; `mergedInto` is the commit of the base."""
+        if not self.commit:
+            return {}
+        merged = {"mergedInto": self.merge.onto} if self.merge is not None and self.merge.commit else {}
+        return {"repository": str(self.repository.key), "commit": self.commit, **merged}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +110,7 @@ def looking(*, server: bool) -> Iterator[Looks]:
 async def inspect_repository(
     client: KubeClient, namespace: str, name: str, *, ref: str | None = None, looks: Looks = DEFAULT_LOOKS
 ) -> InspectedRepository:
-    """Inspect a GitRepository at the newest commit of its ref, or of another branch, tag, ref or commit.
+    """Inspect a GitRepository at the newest commit of its ref, or with `ref` as in `fetched_at`.
 
     Raises CommandError, SyncError, ApiError.
     """
@@ -121,14 +133,16 @@ async def inspect_with(
     spec = valid_spec(repository)
     state = await read_state(client, repository)
     remote = await remote_of(client, repository.key, spec, AS_CALLER)
+    merge = None
     if ref is None:
         snapshot = await fetched(fetcher, repository, spec, remote)
     else:
-        spec, snapshot = await fetched_at(fetcher, spec, remote, ref)
+        spec, snapshot, merge = await fetched_at(fetcher, spec, remote, ref)
     inspection = await inspector.inspect(
         repository, spec, state, remote, snapshot, server=looks.server, tell=looks.tell
     )
-    return InspectedRepository(repository=repository, commit=snapshot.commit.id, inspection=inspection)
+    commit = merge.head if merge is not None else snapshot.commit.id
+    return InspectedRepository(repository=repository, commit=commit, inspection=inspection, merge=merge)
 
 
 async def inspect_folder_as(
@@ -199,16 +213,21 @@ async def fetched(
 
 async def fetched_at(
     fetcher: Fetcher, spec: GitRepositorySpec, remote: Remote, ref: str
-) -> tuple[GitRepositorySpec, Snapshot]:
+) -> tuple[GitRepositorySpec, Snapshot, Merge | None]:
     """Return the spec with another ref, and its newest commit. Raises SyncError.
 
-    The ref is a full id of a commit, a full name of a ref, or a branch, or else a tag.
+    The ref is a full id of a commit, a full name of a ref, or a branch, or else a tag. If the spec follows a
+    branch, a branch is merged into it, as a pull request would be.
     """
     missing: SyncError | None = None
     for reference in references(ref):
         other = msgspec.structs.replace(spec, ref=reference)
         try:
-            return other, await fetcher.snapshot(other, remote)
+            base = ref_of(spec)
+            if reference.branch is not None and base.kind in (RefKind.BRANCH, RefKind.HEAD):
+                merge = await fetcher.merge(spec, remote, reference.branch, base)
+                return spec, await fetcher.snapshot_at(spec, remote, merge.planned, fresh=True), merge
+            return other, await fetcher.snapshot(other, remote), None
         except SyncError as error:
             if any(problem.code is not Code.GIT_REF_NOT_FOUND for problem in error.problems):
                 raise

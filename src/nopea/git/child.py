@@ -23,7 +23,7 @@ import pygit2
 from nopea.core.git.networks import Networks
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.secret import Secret, mask_text
-from nopea.git import mirror, tree
+from nopea.git import merging, mirror, tree
 from nopea.git.confine import be_killed_first, die_with, enter_sandbox, limit_memory, take_pipes
 from nopea.git.failure import GitFailure
 from nopea.git.protocol import Decoder, ErrorKind, FrameTooBigError, Op, encode
@@ -105,6 +105,7 @@ class Child:
             Op.READ: _read,
             Op.MANIFESTS: _manifests,
             Op.HEAD: _head,
+            Op.MERGE: _merge,
         }
 
     def take(self, request: dict[str, Any]) -> None:
@@ -172,8 +173,8 @@ def _ls_remote(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sync(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
-    path, again = Path(request["mirror"]), request["again"]
-    return mirror.sync(path, _ref(request), _line(setup, request), setup.limits, again=again)
+    path, again, history = Path(request["mirror"]), request["again"], request["history"]
+    return mirror.sync(path, _ref(request), _line(setup, request), setup.limits, again=again, history=history)
 
 
 @contextmanager
@@ -213,6 +214,12 @@ def _head(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     del setup
     with _opened(request["mirror"]) as repository:
         return mirror.facts(repository, request["commit"], fetched=False)
+
+
+def _merge(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
+    del setup
+    with _opened(request["mirror"]) as repository:
+        return merging.merge(repository, request["onto"], request["head"])
 
 
 def main() -> None:

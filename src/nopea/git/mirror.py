@@ -42,16 +42,19 @@ class MirrorLimits:
     max_bytes: int
 
 
-def sync(path: Path, ref: Ref, line: Line, limits: MirrorLimits, *, again: bool) -> dict[str, Any]:
+def sync(
+    path: Path, ref: Ref, line: Line, limits: MirrorLimits, *, again: bool, history: int = 0
+) -> dict[str, Any]:
     """Bring the commit that the ref means into the mirror and return its facts.
 
     Asks the server for its refs first and fetches only a commit that is not there. `again` says that the
-    mirror failed a reader, so it is cloned again whatever it looks like.
+    mirror failed a reader, so it is cloned again whatever it looks like. `history` is how many commits a
+    shallow mirror shall have.
     """
     with opened(path) as repository:
         kept = _refs(repository) if repository is not None else []
         if repository is not None and not again:
-            found = _update(path, repository, ref, line, limits)
+            found = _update(path, repository, ref, line, limits, history=history)
             if found is not None:
                 return found
     return _clone(path, ref, line, limits, kept=kept)
@@ -105,19 +108,19 @@ def _no(ref: Ref) -> str:
 
 
 def _update(
-    path: Path, repository: pygit2.Repository, ref: Ref, line: Line, limits: MirrorLimits
+    path: Path, repository: pygit2.Repository, ref: Ref, line: Line, limits: MirrorLimits, *, history: int
 ) -> dict[str, Any] | None:
     """Fetch into a mirror what it lacks; None says that it has grown so much that a new clone is due."""
     if ref.kind is RefKind.COMMIT and has_commit(repository, ref.value):
         return facts(repository, ref.value, fetched=False)
     conversation = line.talk(repository)
     name, commit = _choose(ref, _refs_of(conversation))
-    if has_commit(repository, commit):
+    depth = max(history, 1) if repository.is_shallow else 0
+    if has_commit(repository, commit) and depth <= 1:
         return facts(repository, commit, name=name, fetched=False)
     if _packs(path) >= limits.max_packs or occupied(path) > limits.max_bytes:
         return None
     remove_leftovers(path)
-    depth = 1 if repository.is_shallow else 0
     if name:
         conversation.fetch([_refspec(name)], depth=depth)
     else:

@@ -142,11 +142,11 @@ class Pool:
         self._written.discard(writes)
         self.reconsider()
 
-    def stop(self, key: str, kind: ErrorKind, message: str) -> None:
-        """Fail the fetch with this key and kill its child; what else ran there is repeated."""
+    def stop(self, mirror: str, kind: ErrorKind, message: str) -> None:
+        """Fail what writes into the mirror and kill its child; what else ran there is repeated."""
         for member in self._members:
             for request in member.running.values():
-                if request.key == key and request.op is Op.SYNC:
+                if request.writes == mirror:
                     self._blame(request)
                     request.fail(kind, message)
                     self._kill(member, ErrorKind.TIMEOUT)

@@ -51,6 +51,9 @@ from nopea.git.wire import (
 )  # fmt: skip
 from nopea.measure import Measure, not_measured
 
+HISTORY_COMMITS = 200
+"""How many commits of a branch with a long history are looked through for the one that a merge begins at."""
+
 _MAX_REMEMBERED = 20_000
 # Ids in one request: 10,000 of them are half a megabyte.
 _BLOBS = 10_000
@@ -186,6 +189,24 @@ class GitPort:
         call = self._call(remote, timeout_seconds)
         return commit_of(await self._local(call, Op.HEAD, commit, {"commit": commit}))
 
+    async def merge(self, remote: Remote, onto: Commit, head: Commit, *, timeout_seconds: float) -> str:
+        """Merge two commits in the mirror, and return the id of a commit with the result.
+
+        The id is empty where a person must decide, or where the newest commits of a long history have no
+        common one. The server is asked for more history, and gets nothing.
+        """
+        call = self._call(remote, timeout_seconds)
+        fields = {"onto": onto.id, "head": head.id}
+        try:
+            merged = await self._write(call, Op.MERGE, fields, network=False)
+            if merged["lacks_history"] and onto.ref and head.ref:
+                for name in (onto.ref, head.ref):
+                    await self._sync(call, Ref(RefKind.NAME, name), again=False, history=HISTORY_COMMITS)
+                merged = await self._write(call, Op.MERGE, fields, network=False)
+        except OperationError as error:
+            raise self._translated(error, call) from error
+        return str(merged["id"])
+
     async def forget(self, in_use: Collection[Remote]) -> int:
         """Delete the mirrors of all other remotes, if nothing reads or writes them; return how many."""
         return await self._disk.forget({mirror_name(remote) for remote in in_use})
@@ -242,19 +263,19 @@ class GitPort:
             askers.add(call.remote.owner.namespace)
             self._pool.reconsider()
 
-    async def _sync(self, call: _Call, ref: Ref, *, again: bool) -> Any:
-        fields = {"ref": raw_ref(ref), "address": self._address(call.remote)}
+    async def _sync(self, call: _Call, ref: Ref, *, again: bool, history: int = 0) -> Any:
+        fields = {"ref": raw_ref(ref), "address": self._address(call.remote), "history": history}
         try:
-            return await self._write(call, {**fields, "again": again})
+            return await self._write(call, Op.SYNC, {**fields, "again": again}, network=True)
         except OperationError as error:
             if error.kind is not ErrorKind.MIRROR or again:
                 raise
-        return await self._write(call, {**fields, "again": True})
+        return await self._write(call, Op.SYNC, {**fields, "again": True}, network=True)
 
-    async def _write(self, call: _Call, fields: dict[str, Any]) -> Any:
+    async def _write(self, call: _Call, op: Op, fields: dict[str, Any], *, network: bool) -> Any:
         """Have a child write into the mirror; no other one does until it has ended, even if nobody waits."""
         written = await self._disk.write(call.mirror, call.remote.owner.namespace)
-        return await self._submit(call, Op.SYNC, fields, network=True, writes=call.mirror, on_end=written)
+        return await self._submit(call, op, fields, network=network, writes=call.mirror, on_end=written)
 
     async def _local(self, call: _Call, op: Op, commit: str, fields: dict[str, Any]) -> Any:
         try:

@@ -33,6 +33,7 @@ class Op(enum.StrEnum):
     READ = "read"
     MANIFESTS = "manifests"
     HEAD = "head"
+    MERGE = "merge"
     PATHS = "paths"
     RENDER = "render"
 

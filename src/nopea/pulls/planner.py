@@ -1,4 +1,4 @@
-"""Plans the branch of a pull request, as a sync of it would go, and with the same rights. Writes nothing.
+"""Plans the merge of a pull request, as a sync of it would go, and with the same rights. Writes nothing.
 
 It shares mirrors and processes with syncs, and has its own cache of renderings: a pull request must not make
 a sync render again.
@@ -13,9 +13,10 @@ from typing import Final
 import msgspec
 
 from nopea.core.api.repository import Repository
-from nopea.core.api.spec import GitReference, GitRepositorySpec
+from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
-from nopea.core.git.source import Remote
+from nopea.core.git.merge import Merge
+from nopea.core.git.source import Ref, RefKind, Remote
 from nopea.core.plan.inspection import Inspection
 from nopea.core.problem import Code, Problem, SyncError, TransientError
 from nopea.core.pulls.comment import why_not_planned, without_plan
@@ -47,9 +48,9 @@ class NotThereYetError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedBranch:
-    """What a merge of a branch would change; the commit is empty if nothing was fetched."""
+    """What a merge of a branch would change; there is none if nothing was fetched."""
 
-    commit: str
+    merge: Merge | None
     inspection: Inspection
 
 
@@ -71,27 +72,30 @@ class PullRequestPlanner:
         *,
         any_commit: bool,
     ) -> PlannedBranch:
-        """Return the plan of the branch as it is in Git, or why there is none.
+        """Return the plan of the branch in Git, merged into that of the spec, or why there is none.
 
         Raises NotThereYetError, and TransientError for what may end without a person. With `any_commit`,
         another one than the announced will do.
         """
         if (problem := why_not_planned(repository.key, spec)) is not None:
-            return PlannedBranch(commit="", inspection=without_plan([problem]))
-        spec = _of_branch(spec, pull_request.branch)
-        commit = ""
+            return PlannedBranch(merge=None, inspection=without_plan([problem]))
+        timeout = min(spec.timeout, TIMEOUT, key=parse_duration)
+        spec = msgspec.structs.replace(spec, timeout=timeout)
+        merge = None
         try:
-            commit = await self._fetcher.newest(spec, remote)
-            if commit != pull_request.commit and not any_commit:
-                raise NotThereYetError(f"the branch is at {commit[:12]}")
-            snapshot = await self._fetcher.snapshot(spec, remote, chart=repository.status.chart)
-            commit = snapshot.commit.id
+            base = Ref(RefKind.BRANCH, pull_request.base)
+            merge = await self._fetcher.merge(spec, remote, pull_request.branch, base)
+            if merge.head != pull_request.commit and not any_commit:
+                raise NotThereYetError(f"the branch is at {merge.head[:12]}")
+            snapshot = await self._fetcher.snapshot_at(
+                spec, remote, merge.planned, fresh=True, chart=repository.status.chart
+            )
             state = await self._state(repository)
             inspection = await self._inspector.inspect(repository, spec, state, remote, snapshot)
         except SyncError as error:
             _raise_what_may_end(error.problems)
             inspection = without_plan(error.problems)
-        return PlannedBranch(commit=commit, inspection=inspection)
+        return PlannedBranch(merge=merge, inspection=inspection)
 
     async def _state(self, repository: Repository) -> RepositoryState:
         """Return a copy of what is known to be applied."""
@@ -119,11 +123,6 @@ def fetcher_of(
     remotes = Remotes(git, downloads, services.policy)
     renderings = Renderings(renderer, store.renderings, inputs, remotes, keys, version=renderer.version)
     return Fetcher(git, store.manifests, renderings)
-
-
-def _of_branch(spec: GitRepositorySpec, branch: str) -> GitRepositorySpec:
-    timeout = min(spec.timeout, TIMEOUT, key=parse_duration)
-    return msgspec.structs.replace(spec, ref=GitReference(branch=branch), timeout=timeout)
 
 
 def _raise_what_may_end(problems: Sequence[Problem]) -> None:

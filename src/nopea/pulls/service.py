@@ -175,7 +175,7 @@ class PullRequestPlans:
             comment_of,
             key,
             planned.inspection,
-            commit=planned.commit,
+            merge=planned.merge,
             branch=pull_request.branch,
             cluster=self._cluster,
             secrets=remote.secrets(),
@@ -199,7 +199,7 @@ class PullRequestPlans:
             log_events.pull_request_planned,
             repo=key,
             number=pull_request.number,
-            commit=planned.commit,
+            commit=planned.merge.head if planned.merge else "",
             comment=written,
             seconds=round(_now() - began, 3),
         )

@@ -12,7 +12,8 @@ from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.downloads.items import is_remote_chart
 from nopea.core.duration import parse_duration
-from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
+from nopea.core.git.merge import Merge
+from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, RefKind, Remote
 from nopea.core.manifests.encrypted import is_encrypted
 from nopea.core.manifests.file_names import IGNORE_FILE
 from nopea.core.manifests.ignore import Ignore
@@ -72,6 +73,10 @@ class Git(GitReader, Protocol):
         """Return the facts of a commit."""
         ...
 
+    async def merge(self, remote: Remote, onto: Commit, head: Commit, *, timeout_seconds: float) -> str:
+        """Return a commit of the mirror with the merge of two; empty where Git cannot merge them."""
+        ...
+
     async def listing(
         self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
     ) -> FileListing:
@@ -107,18 +112,31 @@ class Fetcher:
         commit = await self._git.sync(remote, ref_of(spec), timeout_seconds=_timeout(spec))
         return await self._read(spec, remote, commit, fresh=True, chart=chart)
 
+    async def merge(self, spec: GitRepositorySpec, remote: Remote, branch: str, base: Ref) -> Merge:
+        """Fetch two branches, and merge the first into the second. Raises SyncError."""
+        timeout = _timeout(spec)
+        head = await self._git.sync(remote, Ref(RefKind.BRANCH, branch), timeout_seconds=timeout)
+        onto = await self._git.sync(remote, base, timeout_seconds=timeout)
+        merged = await self._git.merge(remote, onto, head, timeout_seconds=timeout)
+        name = onto.ref.removeprefix("refs/heads/") or str(base)
+        return Merge(branch=branch, base=name, head=head.id, onto=onto.id, commit=merged)
+
     async def snapshot_at(
         self,
         spec: GitRepositorySpec,
         remote: Remote,
         commit: Commit | str,
         *,
+        fresh: bool = False,
         chart: ChartEntry | None = None,
     ) -> Snapshot:
-        """Parse the manifests of a commit that was fetched before; asks servers only for what is lost."""
+        """Parse the manifests of a commit that was fetched before; asks servers only for what is lost.
+
+        With `fresh`, the newest version of a chart elsewhere is looked up, as by `snapshot`.
+        """
         if isinstance(commit, str):
             commit = await self._git.head(remote, commit, timeout_seconds=_timeout(spec))
-        return await self._read(spec, remote, commit, fresh=False, chart=chart)
+        return await self._read(spec, remote, commit, fresh=fresh, chart=chart)
 
     async def _read(
         self,

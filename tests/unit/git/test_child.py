@@ -127,9 +127,8 @@ def test_a_synced_mirror_is_listed_read_and_parsed(
 ) -> None:
     """Each operation uses the mirror that the previous one left."""
     mirror, address = str(tmp_path / "mirror.git"), {**ADDRESS, "url": f"file://{origin.path}"}
-    commit = child.ask(Op.SYNC, ref=("branch", "main"), address=address, mirror=mirror, again=False)["ok"][
-        "id"
-    ]
+    request = {"ref": ("branch", "main"), "address": address, "mirror": mirror, "again": False, "history": 0}
+    commit = child.ask(Op.SYNC, **request)["ok"]["id"]
     files = child.ask(Op.FILES, mirror=mirror, commit=commit, subpath="")["ok"]["files"]
     blobs = [blob for _, blob, _ in files]
 

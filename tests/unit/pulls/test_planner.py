@@ -48,12 +48,13 @@ async def test_a_branch_is_planned_and_nothing_remembered(restarted: bool) -> No
 
         planned = await _plan(place)
 
-        assert (planned.commit, _actions(planned)) == (
+        assert planned.merge is not None
+        assert (planned.merge.head, _actions(planned)) == (
             commit.id, {"a": Action.APPLY, "b": Action.CREATE},
         )  # fmt: skip
         assert place.cluster.writes == []
         assert repr(place.services.store.states) == known
-        assert place.git.refs[-1] == Ref(RefKind.BRANCH, "more")
+        assert place.git.refs[-2:] == [Ref(RefKind.BRANCH, "more"), Ref(RefKind.BRANCH, "main")]
         assert place.git.timeouts == {60.0}
 
 
@@ -80,7 +81,8 @@ async def test_the_announced_commit_is_waited_for() -> None:
             await _plan(place, "f" * 40)
         planned = await _plan(place, "f" * 40, any_commit=True)
 
-        assert (planned.commit, planned.inspection.would_change) == (place.git.commit.id, False)
+        assert planned.merge is not None
+        assert (planned.merge.head, planned.inspection.would_change) == (place.git.commit.id, False)
 
 
 async def test_an_outage_is_no_plan() -> None:

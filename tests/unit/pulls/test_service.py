@@ -16,6 +16,7 @@ from tests.unit.pulls.forging import MemoryApi
 from nopea import tasks
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.git.merge import Merge
 from nopea.core.git.source import Remote
 from nopea.core.objects import RepoKey
 from nopea.core.plan.inspection import Inspection
@@ -32,7 +33,8 @@ pytestmark = pytest.mark.looptime
 
 KEY = RepoKey("shop", "web")
 OUTAGE = TransientError(Problem(code=Code.GIT_UNREACHABLE, message="It is away.", hint="Wait."))
-PLAN = PlannedBranch(commit="9f" * 20, inspection=Inspection(objects=(planned(Action.PRUNE),), problems=()))
+MERGE = Merge(branch="more", base="main", head="9f" * 20, onto="1e" * 20, commit="2d" * 20)
+PLAN = PlannedBranch(merge=MERGE, inspection=Inspection(objects=(planned(Action.PRUNE),), problems=()))
 SPEC = {
     "url": "https://git.acme.example/shop/web.git", "planPullRequests": True, "secretRef": {"name": "git"},
     "webhook": {"secretRef": {"name": "hook"}, "provider": "gitea"},

@@ -33,7 +33,9 @@ EXIT_REFUSED = 2
 )
 @click.option("--for", "for_", metavar="NAME", help="The same as the argument NAME.")
 @click.option(
-    "--ref", metavar="REF", help="Branch, tag, ref or full commit id to plan.  [default: that of the spec]"
+    "--ref",
+    metavar="REF",
+    help="Branch to plan as a merge of it, or tag, ref or full commit id.  [default: that of the spec]",
 )
 @path_option
 @click.option("--all", "with_unchanged", is_flag=True, help="Show unchanged objects too.")
@@ -55,8 +57,9 @@ def command(
     """Show what a sync would do to each object, why, and what would change in it.
 
     With NAME it plans a GitRepository at the newest commit, or at another one (--ref), or as if a folder were
-    its newest commit (-f). With -f alone, the cluster needs neither a GitRepository nor Nopea: objects
-    without a namespace go to --namespace. A folder with a kustomization or a chart is rendered.
+    its newest commit (-f). With --ref BRANCH it plans what a merge of the branch would leave. With -f alone,
+    the cluster needs neither a GitRepository nor Nopea: objects without a namespace go to --namespace. A
+    folder with a kustomization or a chart is rendered.
 
     Each write is tried on the API server (dry run), with your rights.
 
@@ -107,8 +110,7 @@ def _print(inspected: InspectedRepository, output: str, *, with_unchanged: bool)
         for each in objects:
             click.echo(str(each.step.key))
     elif output != "text":
-        head = {"repository": str(inspected.repository.key), "commit": inspected.commit}
-        document = inspection_json(inspection, objects, **(head if inspected.commit else {}))
+        document = inspection_json(inspection, objects, **inspected.head)
         print_document(document, output)
     else:
         if where:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from nopea.core.api.labels import owner_label
 from nopea.core.api.references import ReferenceKind
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.git.merge import Merge
 from nopea.core.manifests.inputs import references_of
 from nopea.core.objects import RepoKey
 from nopea.core.plan.inspection import Inspection
@@ -45,18 +46,18 @@ def comment_of(
     repository: RepoKey,
     inspection: Inspection,
     *,
-    commit: str,
+    merge: Merge | None,
     branch: str,
     cluster: str = "",
     secrets: Sequence[Secret] = (),
 ) -> PlanComment:
-    """Return the comment with the plan of a branch; without a commit, nothing could be fetched.
+    """Return the comment with the plan of a branch; without a merge, nothing could be fetched.
 
     `secrets` are the repository's credentials.
     """
     public = _public(inspection, owner_label(repository), secrets)
     place = f" in {cluster}" if cluster else ""
-    title = f"GitRepository {repository}{place}: {branch}{f' at {commit[:12]}' if commit else ''}"
+    title = f"GitRepository {repository}{place}: {merge or branch}"
     marker = f"<!-- nopea-plan {quote('/'.join(filter(None, (cluster, str(repository)))))} -->\n"
     return PlanComment(
         marker=marker,

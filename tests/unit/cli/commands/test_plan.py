@@ -104,12 +104,13 @@ def branches(tmp_path: Path, commands: Commands) -> Path:
 
 
 def test_another_ref_can_be_planned(commands: Commands, branches: Path) -> None:
-    """A branch, a tag, the full name of a ref or a commit; by default that of the spec."""
-    tip = git(branches, "rev-parse", "blue")
-    for ref in ("blue", "refs/heads/blue", tip):
+    """A branch as a merge, a tag, the full name of a ref or a commit; by default that of the spec."""
+    main, tip = git(branches, "rev-parse", "main"), git(branches, "rev-parse", "blue")
+    merge = f": blue at {tip[:12]} merged into main at {main[:12]}"
+    for ref, title in {"blue": merge, "refs/heads/blue": f" at {tip[:12]}", tip: f" at {tip[:12]}"}.items():
         result = commands.run("plan", "api", "--ref", ref)
         assert (result.exit_code, "colour: blue" in result.stdout) == (1, True), result.output
-        assert result.stdout.startswith(f"GitRepository shop/api at {tip[:12]}\n")
+        assert result.stdout.startswith(f"GitRepository shop/api{title}\n")
     for arguments in (["--ref", "v1"], []):
         result = commands.run("plan", "api", *arguments, "-o", "json")
         assert json.loads(result.stdout)["commit"] == git(branches, "rev-parse", "v1")

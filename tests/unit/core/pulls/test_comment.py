@@ -11,6 +11,7 @@ from tests.unit.cli.output.inspections import manifest, planned
 from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.drift.three_way import Side
+from nopea.core.git.merge import Merge
 from nopea.core.objects import RepoKey
 from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.model import Action, ObservedObject, Reason
@@ -20,6 +21,7 @@ from nopea.core.pulls.comment import PlanComment, comment_of, why_not_planned, w
 from nopea.core.secret import Secret
 
 KEY = RepoKey("shop", "web")
+MERGE = Merge(branch="more", base="main", head="9f" * 20, onto="1e" * 20, commit="2d" * 20)
 LIVE = "the live value"
 FIELD = FieldDiff(path=".data.a", last=None, git="new", live=LIVE, side=Side.GIT)
 REJECTED = Problem(code=Code.INVALID, message=f"Invalid value: {LIVE}.", hint="Correct it.", object="x")
@@ -27,7 +29,7 @@ REJECTED = Problem(code=Code.INVALID, message=f"Invalid value: {LIVE}.", hint="C
 
 def _comment(*objects: ObjectDiff, problems: tuple[Problem, ...] = ()) -> PlanComment:
     inspection = Inspection(objects=objects, problems=problems)
-    return comment_of(KEY, inspection, commit="9f" * 20, branch="more")
+    return comment_of(KEY, inspection, merge=MERGE, branch="more")
 
 
 def _of(owner: str | None, diff: ObjectDiff) -> ObjectDiff:
@@ -38,11 +40,14 @@ def _of(owner: str | None, diff: ObjectDiff) -> ObjectDiff:
 def test_the_comment_is_found_again_by_its_marker() -> None:
     """It names what was planned, and from where."""
     comment = _comment(planned(Action.CREATE, after=manifest(a="1"), source="web.yaml#1"))
-    elsewhere = comment_of(KEY, without_plan([]), commit="", branch="more", cluster="north --> <b>")
+    elsewhere = comment_of(KEY, without_plan([]), merge=None, branch="more", cluster="north --> <b>")
 
     assert comment.marker == "<!-- nopea-plan shop/web -->\n"
     assert comment.text.startswith(f"{comment.marker}### Nopea plan: 1 to create\n")
-    assert "<code>GitRepository shop/web: more at 9f9f9f9f9f9f</code>" in comment.text
+    assert (
+        "<code>GitRepository shop/web: more at 9f9f9f9f9f9f merged into main at 1e1e1e1e1e1e</code>"
+        in comment.text
+    )
     assert elsewhere.marker == "<!-- nopea-plan north%20--%3E%20%3Cb%3E/shop/web -->\n"
     assert "GitRepository shop/web in north --&gt; &lt;b&gt;: more</code>" in elsewhere.text
 
@@ -54,7 +59,7 @@ def test_a_first_comment_needs_news() -> None:
     assert not _comment(unchanged).is_news
     assert _comment(unchanged, planned(Action.PRUNE)).is_news
     assert _comment(planned(Action.REFUSE, problem=REJECTED), problems=(REJECTED,)).is_news
-    assert comment_of(KEY, without_plan([REJECTED]), commit="", branch="more").is_news
+    assert comment_of(KEY, without_plan([REJECTED]), merge=None, branch="more").is_news
 
 
 @pytest.mark.parametrize("owner", [None, "shop.other", "other.web"])
@@ -83,7 +88,7 @@ def test_credentials_in_a_message_of_a_server_are_masked() -> None:
     inspection = Inspection(objects=(refused,), problems=(problem, replace(problem, object="y")))
 
     text = comment_of(
-        KEY, inspection, commit="", branch="more", secrets=[Secret("tok-123456")]
+        KEY, inspection, merge=None, branch="more", secrets=[Secret("tok-123456")]
     ).text  # fmt: skip
 
     assert "tok-123456" not in text
