@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.e2e.waiting import eventually
 from tests.e2e.yamls import Manifest
@@ -100,6 +100,8 @@ class Site:
     server: GitServer
     namespace: str
     names: list[str] = field(default_factory=list)
+    origin_type: ClassVar[type[Origin]] = Origin
+    """Makes each commit; another one changes its form."""
 
     def place(self, kind: str, name: str = "") -> str:
         """Return the place of an object in this namespace: `place("v1 configmaps", "web")`."""
@@ -107,7 +109,7 @@ class Site:
 
     def origin(self, name: str, files: Mapping[str, str | bytes] | None = None) -> Origin:
         """Create the repository that `url(name)` serves, with a first commit if there are files."""
-        origin = Origin(self.server.root / self.namespace / f"{name}.git")
+        origin = self.origin_type(self.server.root / self.namespace / f"{name}.git")
         if files is not None:
             origin.commit(files)
         return origin
@@ -179,7 +181,7 @@ class Repo:
     @property
     def git(self) -> Origin:
         """The Git repository that it follows, to push to."""
-        return Origin(self.site.server.root / self.site.namespace / f"{self.name}.git")
+        return self.site.origin_type(self.site.server.root / self.site.namespace / f"{self.name}.git")
 
     def get(self) -> Json:
         """Return the object."""
