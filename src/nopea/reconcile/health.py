@@ -54,11 +54,14 @@ class HealthFollower:
     async def _read_again(
         self, client: KubeClient, unwatched: Mapping[ObjectKey, Resource], healths: dict[ObjectKey, Health]
     ) -> None:
-        """Read the unhealthy objects that no watch brings up to date; a healthy one is read by the syncs."""
-        unsettled_keys = [key for key in unsettled(healths) if key in unwatched]
+        """Read the unhealthy objects that no watch brings up to date; a healthy one is read by the syncs.
+
+        A Pod is one of them: without a change, it fails when no node takes it for too long.
+        """
+        unsettled_keys = [key for key in unsettled(healths) if key in unwatched or _is_pod(key)]
 
         async def read(key: ObjectKey) -> None:
-            resource = unwatched[key]
+            resource = PODS if _is_pod(key) else unwatched[key]
             try:
                 live = await client.get(resource.at(name=key.name, namespace=key.namespace))
             except ApiError as error:
@@ -81,7 +84,11 @@ class HealthFollower:
             except ApiError as error:
                 log.write(log_events.pods_not_read, object=str(key), error=str(error))
                 continue
-            trouble = pod_trouble(pod.json() for pod in pods.items)
+            trouble = pod_trouble((pod.json() for pod in pods.items), now=datetime.now(UTC))
             if trouble:
                 troubles[key] = trouble
         return troubles
+
+
+def _is_pod(key: ObjectKey) -> bool:
+    return (key.group, key.kind) == ("", "Pod")

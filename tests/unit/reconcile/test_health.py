@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -77,6 +78,42 @@ async def test_the_pods_of_an_unhealthy_workload_give_the_cause() -> None:
             "apps/Deployment shop/web: pod web-1 container web: CrashLoopBackOff: back-off 10s"
         )
         assert place.cluster.requests == ["list pods/v1 in shop"]
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(20, "Progressing"), (180, "Unhealthy")])
+async def test_a_rollout_whose_pods_start_is_no_failure(seconds: int, reason: str) -> None:
+    """A container that runs and is not ready yet is a step of each rollout; for minutes, it is a cause."""
+    started = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+    async with installed(FILES) as place:
+        await place.sync()
+        place.cluster.change(WEB, {"status": {**READY, "availableReplicas": 0}}, subresource="status")
+        place.cluster.create(pod({"running": {"startedAt": started}}))
+
+        health = await look(place)
+
+        assert health.reason == reason
+        assert health.brief.startswith("Deployment web: ")
+
+
+async def test_a_pod_that_no_node_takes_fails_without_a_change() -> None:
+    """Its age makes it fail, and no watch tells the age."""
+    bare = key_of("bare", "Pod")
+    async with installed({"pod.yaml": manifest("v1", "Pod", "bare", spec={})}) as place:
+        await place.sync()
+        unplaced = {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": "no node",
+        }
+        place.cluster.change(
+            bare, {"status": {"phase": "Pending", "conditions": [unplaced]}}, subresource="status"
+        )
+        assert (await look(place)).reason == "Progressing"
+        live = place.cluster.objects[bare]
+        live["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+
+        assert (await look(place)).reason == "Unhealthy"
 
 
 async def test_a_workload_without_pods_costs_no_request() -> None:

@@ -28,7 +28,7 @@ def assess(live: Mapping[str, Any], *, now: datetime) -> Health:
     """Return the health of an object; never raises.
 
     `now` is aware. It matters only for a Pod that cannot be scheduled, which fails when it is older than
-    `UNSCHEDULABLE_AFTER` although the object does not change.
+    `pods.UNSCHEDULABLE_AFTER` although the object does not change.
     """
     try:
         return _assess(live, now)

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
 from nopea.core.problem import printable
 
 CRASH_LOOP = "CrashLoopBackOff"
+# The scheduler reports a Pod as unschedulable before a node that is starting can take it.
+UNSCHEDULABLE_AFTER = timedelta(seconds=15)
+# Each container is not ready at first: until then it may just be starting, or miss one probe.
+NOT_READY_AFTER = timedelta(minutes=2)
 # Normal steps while a container starts.
 _STARTING = ("ContainerCreating", "PodInitializing", "")
 _STATUSES = (("initContainerStatuses", "init container"), ("containerStatuses", "container"))
@@ -38,13 +43,15 @@ class _Trouble:
     text: str
 
 
-def pod_trouble(pods: Iterable[Mapping[str, Any]]) -> str:
+def pod_trouble(pods: Iterable[Mapping[str, Any]], *, now: datetime | None = None) -> str:
     """Return the most useful cause among the Pods; empty when nothing is wrong.
 
     For example `pod web-5d8 container web: CrashLoopBackOff: back-off 5m0s restarting failed container`. Pods
-    that are being deleted or have succeeded are skipped. The order of the Pods does not matter.
+    that are being deleted or have succeeded are skipped. The order of the Pods does not matter. With `now`,
+    which is aware, what is normal while a Pod starts is left out: see `UNSCHEDULABLE_AFTER` and
+    `NOT_READY_AFTER`.
     """
-    troubles = [(trouble, _name(pod)) for pod in pods for trouble in _troubles(pod)]
+    troubles = [(trouble, _name(pod)) for pod in pods for trouble in _troubles(pod, now)]
     if not troubles:
         return ""
     trouble, name = min(troubles)
@@ -67,7 +74,7 @@ def is_crashing(pod: Mapping[str, Any]) -> bool:
     )
 
 
-def _troubles(pod: Any) -> Iterator[_Trouble]:
+def _troubles(pod: Any, now: datetime | None = None) -> Iterator[_Trouble]:
     pod = pod if isinstance(pod, Mapping) else _NOTHING
     status = _mapping(pod, "status")
     phase = _text(status, "phase")
@@ -76,19 +83,48 @@ def _troubles(pod: Any) -> Iterator[_Trouble]:
     for field, word in _STATUSES:
         for container in _mappings(status, field):
             trouble = _container(container, f" {word} {_text(container, 'name') or '?'}: ")
-            if trouble is not None:
-                yield trouble
+            if trouble is None or (trouble.rank is _Rank.NOT_READY and _is_starting(container, status, now)):
+                continue
+            yield trouble
     if phase == "Failed" and (_text(status, "reason") or _text(status, "message")):
         yield _trouble(_Rank.ENDED, ": ", _text(status, "reason") or phase, _text(status, "message"))
     for condition in _mappings(status, "conditions"):
-        if is_unschedulable(condition):
+        if _is_unschedulable(condition) and (now is None or is_unplaced_for_long(pod, now)):
             yield _trouble(_Rank.NOT_PLACED, ": ", "Unschedulable", _text(condition, "message"))
 
 
-def is_unschedulable(condition: Mapping[str, Any]) -> bool:
-    """Return whether this Pod condition reports that no node can run the Pod."""
+def is_unplaced_for_long(pod: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether no node can run the Pod, which is older than `UNSCHEDULABLE_AFTER`."""
+    if not any(map(_is_unschedulable, _mappings(_mapping(pod, "status"), "conditions"))):
+        return False
+    age = _age(_text(_mapping(pod, "metadata"), "creationTimestamp"), now)
+    return age is not None and age > UNSCHEDULABLE_AFTER
+
+
+def _is_unschedulable(condition: Mapping[str, Any]) -> bool:
     wanted = ("PodScheduled", "False", "Unschedulable")
     return (condition.get("type"), condition.get("status"), condition.get("reason")) == wanted
+
+
+def _is_starting(container: Mapping[str, Any], status: Mapping[str, Any], now: datetime | None) -> bool:
+    """Return whether a running container has not been unready for longer than `NOT_READY_AFTER`."""
+    if now is None:
+        return False
+    times = [_text(_mapping(_mapping(container, "state"), "running"), "startedAt")]
+    times += [
+        _text(condition, "lastTransitionTime")
+        for condition in _mappings(status, "conditions")
+        if condition.get("type") == "Ready"
+    ]
+    return any(age is not None and age <= NOT_READY_AFTER for age in (_age(time, now) for time in times))
+
+
+def _age(time: str, now: datetime) -> timedelta | None:
+    """Return how long ago that was; None for what is not a time, or one without a zone."""
+    try:
+        return now - datetime.fromisoformat(time)
+    except (TypeError, ValueError):
+        return None
 
 
 def _container(container: Mapping[str, Any], where: str) -> _Trouble | None:

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from enum import StrEnum
 
-from nopea.core.health.fields import NOTHING, LiveFields, mapping, number
-from nopea.core.health.pods import is_crashing, is_unschedulable, trouble_of
+from nopea.core.health.fields import LiveFields, mapping, number
+from nopea.core.health.pods import is_crashing, is_unplaced_for_long, trouble_of
 
-# The scheduler reports a Pod as unschedulable before a node that is starting can take it.
-UNSCHEDULABLE_AFTER = timedelta(seconds=15)
 _ROLLED_OUT = "NewReplicaSetAvailable"
 
 
@@ -147,24 +144,11 @@ def _pod(it: LiveFields) -> Health:
         case "Running" if it.has("Ready"):
             return HEALTHY
         case "Running" | "Pending" | None:
-            fails = is_crashing(it.raw) or _is_unplaced_for_long(it)
+            fails = is_crashing(it.raw) or is_unplaced_for_long(it.raw, it.now)
             cause = trouble_of(it.raw) or it.says("Ready") or "not ready"
             return failed(cause) if fails else progressing(cause)
         case _:
             return Health(status=HealthStatus.UNKNOWN, message="unknown Pod phase")
-
-
-def _is_unplaced_for_long(it: LiveFields) -> bool:
-    """Return whether the Pod has been unschedulable for longer than `UNSCHEDULABLE_AFTER`."""
-    if not is_unschedulable(it.conditions.get("PodScheduled", NOTHING)):
-        return False
-    created = mapping(it.raw, "metadata").get("creationTimestamp")
-    if not isinstance(created, str):
-        return False
-    try:
-        return it.now - datetime.fromisoformat(created) > UNSCHEDULABLE_AFTER
-    except (TypeError, ValueError):  # not a time, or one without a zone
-        return False
 
 
 def _job(it: LiveFields) -> Health:

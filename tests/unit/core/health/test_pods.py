@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ def _pod(*containers: Fields, name: str = "web-5d8", phase: str = "Running", **s
 BACK_OFF = "back-off 5m0s restarting failed container"
 RUNS = _container(ready=True, running={"startedAt": "2026-05-04T11:00:00Z"})
 UNPLACED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes fit"}
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 KILLED = {"exitCode": 137, "reason": "OOMKilled"}
 
 CASES: dict[str, tuple[Fields, str]] = {
@@ -116,6 +118,41 @@ def test_each_kind_of_trouble(pod: Fields, said: str) -> None:
     assert trouble_of(pod) == said.lstrip(": ")
 
 
+@pytest.mark.parametrize(
+    ("started", "unready", "is_trouble"),
+    [
+        ("2026-05-04T11:59:00Z", "2026-05-04T11:58:50Z", False),  # a rollout
+        ("2026-05-04T11:59:00Z", "2026-05-04T11:50:00Z", False),  # its image was pulled for long
+        ("2026-05-01T00:00:00Z", "2026-05-04T11:59:30Z", False),  # one missed probe of a Pod that works
+        ("2026-05-04T11:57:00Z", "2026-05-04T11:56:50Z", True),
+        ("2026-05-01T00:00:00Z", "2026-05-04T11:57:30Z", True),
+        ("2026-05-04T11:57:00", "today", True),  # nobody knows since when
+    ],
+)
+def test_a_pod_that_starts_is_no_trouble_for_two_minutes(
+    started: str, unready: str, is_trouble: bool
+) -> None:
+    """Each container is not ready at first; then it is time to say so."""
+    ready = {"type": "Ready", "status": "False", "lastTransitionTime": unready}
+    pod = _pod(_container(running={"startedAt": started}), conditions=[ready])
+
+    assert bool(pod_trouble([pod], now=NOW)) is is_trouble
+    assert trouble_of(pod) == "container web: running but not ready"
+    crashed = _pod(_container(running={"startedAt": started}, last=KILLED), conditions=[ready])
+    assert "OOMKilled" in pod_trouble([crashed], now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("created", "is_trouble"), [("2026-05-04T11:59:50Z", False), ("2026-05-04T11:59:40Z", True)]
+)
+def test_a_pod_is_no_trouble_before_the_scheduler_had_time(created: str, is_trouble: bool) -> None:
+    """A node for it may be starting."""
+    pod = _pod(phase="Pending", conditions=[UNPLACED])
+    pod["metadata"]["creationTimestamp"] = created
+
+    assert bool(pod_trouble([pod], now=NOW)) is is_trouble
+
+
 def test_the_most_specific_trouble_comes_first() -> None:
     """The kubelet's reasons come before exit codes, those before scheduling; a text with a message first."""
     pods = [
@@ -177,6 +214,9 @@ FIELDS = st.sampled_from(
         "exitCode",
         "ready",
         "started",
+        "startedAt",
+        "lastTransitionTime",
+        "creationTimestamp",
     ]
 )
 WORDS = st.sampled_from(["CrashLoopBackOff", "PodScheduled", "False", "Failed", "OOMKilled"])
@@ -190,5 +230,5 @@ HOSTILE = st.recursive(
 @given(st.lists(HOSTILE, max_size=4), HOSTILE)
 def test_no_shape_raises(pods: Any, status: Any) -> None:
     """Any Pod and any status gives a text."""
-    assert isinstance(pod_trouble(pods), str)
+    assert isinstance(pod_trouble(pods, now=NOW), str)
     assert isinstance(pod_trouble([{"metadata": {"name": "web"}, "status": status}]), str)
