@@ -111,7 +111,7 @@ class Reconciler:
     async def follow_health(self, repository: Repository) -> bool:
         """Publish the objects' health; True when it must be checked again without an event."""
         state = self._services.store.states.get(repository.key)
-        if state is None or not state.loaded or repository.deleting or repository.suspended:
+        if state is None or not state.loaded or repository.deleting:
             return False
         health = await self._health.look(repository, state)
         written = await self._services.publisher.health(repository, state, health)

@@ -92,7 +92,9 @@ class RepositoryStore:
         is_applied = applied is not None and applied.status == "True"
         is_current = applied is not None and applied.observed_generation == repository.generation
         reason = ""
-        if applied is not None and not is_applied:
+        if repository.suspended and not (is_applied and is_current):
+            reason = "it is suspended"
+        elif applied is not None and not is_applied:
             reason = applied.reason
         elif applied is not None and not is_current:
             reason = "its spec has changed"

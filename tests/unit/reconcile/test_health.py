@@ -227,3 +227,27 @@ async def test_nothing_is_known_before_something_was_applied() -> None:
 
         assert await look(place) is None
         assert WEB not in place.cluster.objects
+
+
+async def test_the_health_of_what_is_suspended_is_followed() -> None:
+    """Somebody suspends to repair by hand, and wants to see whether it works again."""
+    async with installed(FILES) as place:
+        await place.sync()
+        place.configure(suspend=True)
+        await place.sync()
+        failed = {
+            "type": "Progressing",
+            "status": "False",
+            "reason": "ProgressDeadlineExceeded",
+            "message": "Late.",
+        }
+        for status, health, summary in (
+            ({**READY, "conditions": [failed]}, "False", "Suspended; Deployment web: Late."),
+            (READY, "True", "Suspended; nothing is applied or reverted"),
+        ):
+            place.cluster.change(WEB, {"status": status}, subresource="status")
+            await place.settle()
+            await place.reconciler.follow_health(place.repository())
+
+            assert place.condition("Healthy")[0] == health
+            assert place.repository().status.summary == summary

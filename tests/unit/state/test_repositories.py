@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes.samples import repository
+from tests.fakes.samples import READY, repository
 
 from nopea.core.objects import RepoKey
 from nopea.state.repositories import RepositoryStore
@@ -34,6 +34,21 @@ def test_the_latest_version_counts() -> None:
     assert latest is not None
     assert latest.generation == 2
     assert repositories.keys() == {API}
+
+
+@pytest.mark.parametrize(
+    ("suspend", "generation", "reason"),
+    [(False, 1, ""), (False, 2, "its spec has changed"), (True, 2, "it is suspended"), (True, 1, "")],
+)
+def test_who_waits_is_told_why(suspend: bool, generation: int, reason: str) -> None:
+    """A suspension changes the spec; that it is one is the reason that helps."""
+    applied = {**READY, "type": "Applied", "observedGeneration": 1}
+    repositories = RepositoryStore()
+    repositories.put(repository(generation=generation, suspend=suspend, status={"conditions": [applied]}))
+
+    dependency = repositories.dependency(API)
+
+    assert (dependency.applied, dependency.reason) == (not reason, reason)
 
 
 @pytest.mark.parametrize("whole_cluster", [True, False])

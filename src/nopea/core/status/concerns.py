@@ -29,8 +29,10 @@ from nopea.core.status.object_states import unpack_states
 from nopea.core.status.read_only import is_read_only
 
 _FIELDS = 3
-_WAITING = frozenset(code.value for code in Code if code.is_waiting)
+_WAITING = frozenset({Code.DEPENDENCY_NOT_READY.value})
+"""For one that does not exist, somebody must do something: create it, or correct the spec."""
 _PLANNED = f"left: {Reason.READ_ONLY}"
+_PROTECTED = f"left: {Reason.BREAK_GLASS}"
 _SPEC_INVALID = "Correct the spec."
 
 
@@ -42,7 +44,7 @@ class ConcernKind(enum.StrEnum):
     CONTENDED = "contended"
     DRIFTED = "drifted"
     WAITING = "waiting"
-    """It continues when another GitRepository does, or the controller."""
+    """It continues when another GitRepository does, a rollout, or the controller."""
     SUSPENDED = "suspended"
     ROLLED_BACK = "rolled back"
     READ_ONLY = "read-only"
@@ -150,19 +152,32 @@ def _unhealthy(repository: Repository) -> Iterator[Concern]:
     worst = status.health
     if worst is not None and worst.status == HealthStatus.FAILED and not named:
         named[str(worst.object or "")] = worst.message
-    healthy = find(status.conditions, HEALTHY)
+    healthy, ready = find(status.conditions, HEALTHY), find(status.conditions, READY)
     since = healthy.last_transition_time if healthy is not None and healthy.status == "False" else ""
+    hint = f"`nopea tree {repository.key.arguments}` shows what it owns, down to Pods."
     for name, message in named.items():
         yield Concern(
-            kind=ConcernKind.UNHEALTHY, message=message or "It is unhealthy.", object=name, since=since
+            kind=ConcernKind.UNHEALTHY,
+            message=message or "It is unhealthy.",
+            hint=hint,
+            object=name,
+            since=since,
         )
+    is_told = ready is None or ready.reason == NOT_HEALTHY  # as what `spec.wait` waits for
+    if healthy is not None and healthy.status == "Unknown" and not named and not is_told:
+        since = healthy.last_transition_time
+        yield Concern(kind=ConcernKind.WAITING, message=healthy.message, hint=hint, since=since)
 
 
 def _drifts(repository: Repository) -> Iterator[Concern]:
     arguments = repository.key.arguments
-    plans = is_read_only(repository.status.conditions)
+    nothing_is_written = is_read_only(repository.status.conditions) or repository.suspended
     for drift in repository.status.drifts:
-        revert = "" if plans or drift.action == _PLANNED else f", `nopea heal {arguments}` reverts it"
+        revert = f", `nopea heal {arguments}` reverts it"
+        if drift.action == _PROTECTED:
+            revert = f", `nopea resume {arguments} {drift.object}` ends the protection"
+        if nothing_is_written or drift.action == _PLANNED:
+            revert = ""
         yield Concern(
             kind=ConcernKind.DRIFTED,
             message=drift_sentence(drift),

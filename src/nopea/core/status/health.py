@@ -14,7 +14,7 @@ from nopea.core.health.condition import HealthSummary
 from nopea.core.status.conditions import NOT_HEALTHY, condition, cut
 from nopea.core.status.object_states import states_with_health
 from nopea.core.status.read_only import is_read_only
-from nopea.core.status.summary import state_line
+from nopea.core.status.summary import state_line, suspended_line
 
 UNHEALTHY, RECOVERING = "Unhealthy", "Recovering"
 
@@ -33,9 +33,11 @@ def with_health(
     if wait and health is not None:
         conditions = merge(conditions, _waiting_for(conditions, health, generation, now), owned=frozenset())
     status = msgspec.structs.replace(status, conditions=conditions, **_facts(status, conditions, health))
-    if status.errors or find(conditions, SUSPENDED) is not None or is_read_only(conditions):
+    if status.errors or is_read_only(conditions):
         return status
-    line = state_line(status, brief=health.brief if health is not None else "")
+    is_suspended = find(conditions, SUSPENDED) is not None
+    brief = health.brief if health is not None else ""
+    line = suspended_line(status) if is_suspended else state_line(status, brief=brief)
     return msgspec.structs.replace(status, summary=line)
 
 

@@ -15,6 +15,7 @@ from nopea.core.api.entries import DriftEntry
 from nopea.core.api.names import GROUP
 from nopea.core.api.status import MAX_SUMMARY, GitRepositoryStatus
 from nopea.core.drift.find import who
+from nopea.core.health.rules import HealthStatus
 from nopea.core.objects import ObjectKey, parse_key
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem, printable
@@ -143,12 +144,12 @@ def state_line(status: GitRepositoryStatus, *, brief: str) -> str:
     """Return the state of a repository whose last sync found no problem; `brief` is its health."""
     is_held = find(status.conditions, ROLLED_BACK) is not None
     healthy = find(status.conditions, HEALTHY)
-    if healthy is not None and healthy.status == "False" and brief:
-        line = f"{brief}; rolled back" if is_held else brief
+    is_unhealthy = healthy is not None and healthy.status == "False" and bool(brief)
+    if is_unhealthy or status.drifts:
+        line = brief if is_unhealthy else _drifted(status.drifts[0], count=status.drifted_count or 1)
+        line = f"{line}; rolled back" if is_held else line
     elif is_held:
         line = "Rolled back; new commits are not applied"
-    elif status.drifts:
-        line = _drifted(status.drifts[0], count=status.drifted_count or 1)
     elif brief:
         line = brief
     else:
@@ -163,6 +164,10 @@ def suspended_line(previous: GitRepositoryStatus) -> str:
         return _bounded(f"Suspended; before that: {_NEXT_TRY.sub('', previous.summary or '')}")
     if previous.errors and previous.summary:
         return previous.summary
+    health = previous.health
+    if health is not None and health.status == HealthStatus.FAILED and health.object is not None:
+        brief = f"{short_object(health.object.key)}: {health.message}"
+        return _bounded(f"Suspended; {brief}")
     return "Suspended; nothing is applied or reverted"
 
 

@@ -44,7 +44,10 @@ def _condition(type_: str, status: str = "True", message: str = "It is so.") -> 
         ({"conditions": [READY], "errors": [ERROR], "errorCount": 1}, ["failing"]),
         ({"conditions": [READY], "errors": [ERROR], "errorCount": 24}, ["failing", "failing"]),
         ({"conditions": [READY], "errors": [{**ERROR, "code": "NOPEA-S002"}], "errorCount": 1}, ["waiting"]),
+        ({"conditions": [READY], "errors": [{**ERROR, "code": "NOPEA-S004"}], "errorCount": 1}, ["failing"]),
         ({"conditions": [READY], "objectStates": CRASHING}, ["unhealthy"]),
+        ({"conditions": [READY, _condition("Healthy", "Unknown")]}, ["waiting"]),
+        ({"conditions": [READY, _condition("Healthy", "False")], "objectStates": CRASHING}, ["unhealthy"]),
         ({"conditions": [READY], "drifts": [DRIFT]}, ["drifted"]),
         ({"conditions": [READY, _condition("Contended")], "drifts": [DRIFT]}, ["contended", "drifted"]),
         ({"conditions": [READY, _condition("Watching", "False")]}, ["not watched"]),
@@ -95,6 +98,28 @@ def test_drift_names_who_caused_it() -> None:
     assert "nopea heal" in concern.hint
 
 
+@pytest.mark.parametrize(
+    ("action", "suspend", "told"),
+    [
+        ("left: policy", False, "`nopea heal api -n shop` reverts it"),
+        (
+            "left: break-glass",
+            False,
+            "`nopea resume api -n shop apps/Deployment shop/api` ends the protection",
+        ),
+        ("left: policy", True, "whole difference."),
+    ],
+)
+def test_the_hint_of_drift_is_what_works(action: str, suspend: bool, told: str) -> None:
+    """A heal writes nothing under break-glass, and nothing to what is suspended."""
+    status = {"drifts": [{**DRIFT, "action": action}], "conditions": [READY]}
+
+    concern = concerns_of(repository(suspend=suspend, status=status))[0]
+
+    assert told in concern.hint
+    assert ("nopea heal" in concern.hint) is (action == "left: policy" and not suspend)
+
+
 @pytest.mark.parametrize("kind", list(ConcernKind))
 def test_only_some_need_somebody(kind: ConcernKind) -> None:
     """A suspension is what somebody wants, and who waits is woken."""
@@ -116,11 +141,13 @@ def test_a_suspension_and_a_rollback_are_told() -> None:
 
 @pytest.mark.parametrize(("health", "kinds"), [("Progressing", ["waiting"]), ("Unhealthy", ["unhealthy"])])
 def test_a_rollout_is_waited_for(health: str, kinds: list[str]) -> None:
-    """With spec.wait, Ready is False during it; only an unhealthy object needs somebody."""
+    """With spec.wait, Ready is False during it, which is told once; what is unhealthy needs somebody."""
     ready = {**_condition("Ready", "False"), "reason": "NotHealthy"}
     told = {"status": health, "object": ERROR["object"], "message": "0 of 2 replicas exist"}
 
-    found = concerns_of(repository(status={"conditions": [ready], "health": told}))
+    healthy = _condition("Healthy", "Unknown" if health == "Progressing" else "False")
+
+    found = concerns_of(repository(status={"conditions": [ready, healthy], "health": told}))
 
     assert [each.kind for each in found] == kinds
 

@@ -96,6 +96,14 @@ def in_file(source: str, code: Code = Code.YAML_SYNTAX) -> Problem:
             "Suspended; before that: a.yaml:7: invalid YAML",
         ),
         (
+            after(replace(SYNCED, health=CRASH), report(Result.SUSPENDED, commit=None)),
+            "Suspended; Deployment api: CrashLoopBackOff (exit code 1)",
+        ),
+        (
+            after(report(objects=[edited()], pin=Pin(commit="a" * 40, instead_of=None))),
+            "ConfigMap web changed by kubectl-edit, not reverted; rolled back",
+        ),
+        (
             after(replace(SYNCED, pin=Pin(commit="c0ffee0" + "0" * 33, instead_of=None))),
             "Rolled back; new commits are not applied",
         ),
