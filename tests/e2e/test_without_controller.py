@@ -98,7 +98,7 @@ def test_an_empty_history_says_why(alone: Site) -> None:
 
     assert said.code == 0, said
     assert said.out.splitlines() == [
-        f"GitRepository {repo.log_key} (nothing applied yet), follows branch main",
+        f"GitRepository {repo.log_key} (nothing applied), follows branch main",
         "No sync yet. Check that `nopea run` runs and watches this namespace.",
     ]
     assert run(alone, "history", "shop", "-o", "json").json["history"] == []

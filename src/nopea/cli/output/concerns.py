@@ -17,6 +17,7 @@ from nopea.core.api.repository import Repository
 from nopea.core.api.times import parse_time
 from nopea.core.drift.mask import plain_line
 from nopea.core.status.concerns import ORDER, Concern, ConcernKind
+from nopea.core.status.summary import shown_revision
 
 _COLOURS = {
     ConcernKind.FAILING: "red",
@@ -41,7 +42,7 @@ def why_lines(
 ) -> Iterator[str]:
     """Yield what is wrong with one repository, with what to do about each; None is told elsewhere."""
     status = repository.status
-    yield f"GitRepository {repository.key}  {status.revision or '(nothing applied)'}"
+    yield f"GitRepository {repository.key}  {shown_revision(status)}"
     if controller is not None and controller.running is False:
         yield from _marked(f"{controller.message} What follows may be old.", "red", width=width)
     dates, hints = {""}, {""}  # what many problems share is told once

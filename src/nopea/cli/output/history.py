@@ -15,6 +15,7 @@ from nopea.core.api.repository import Repository
 from nopea.core.api.times import parse_time
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.status.report import Result
+from nopea.core.status.summary import shown_revision
 
 _HEAD = ("COMMIT", "OUTCOME", "STARTED", "TOOK", "CREATED", "CHANGED", "PRUNED", "FAILED", "ID", "TRIGGER")
 _NUMBERS = ("CREATED", "CHANGED", "PRUNED", "FAILED")
@@ -86,7 +87,7 @@ def age_of(moment: str | None, *, now: datetime) -> str:
 def title(repository: Repository) -> str:
     """Return what is applied and followed now."""
     status = repository.status
-    applied = f"at {status.last_applied_commit}" if status.last_applied_commit else "(nothing applied yet)"
+    applied = f"at {status.last_applied_commit}" if status.last_applied_commit else shown_revision(status)
     if repository.pin_problem is not None:
         return f"GitRepository {repository.key} {applied}, stays there: its rollback annotation is invalid"
     if repository.pin is not None:

@@ -17,7 +17,8 @@ from nopea.core.health.rules import HealthStatus
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import LastApplied
 from nopea.core.status.concerns import drift_sentence
-from nopea.core.status.object_states import GOOD, ObjectState, ObjectStates, SyncStatus, unpack_states
+from nopea.core.status.object_states import ObjectState, ObjectStates, SyncStatus, unpack_states
+from nopea.core.status.summary import shown_revision
 
 _COLOURS: Mapping[str, str] = {
     SyncStatus.SYNCED: "green",
@@ -101,7 +102,7 @@ def tree_lines(
     """
     states = unpack_states(repository.status.object_states)
     summary = repository.status.summary or empty_reason(repository)
-    head = f"GitRepository {repository.key}  {repository.status.revision or '(nothing applied)'}  {summary}"
+    head = f"GitRepository {repository.key}  {shown_revision(repository.status)}  {summary}"
     yield from wrapped(head, width=width, indent="  ")
     drifts = {drift.object.key: drift_sentence(drift) for drift in repository.status.drifts}
     rows = list(_rows(_objects(states, applied), drifts, descendants, every_pod=every_pod))
@@ -188,8 +189,8 @@ def _objects(
 ) -> list[tuple[ObjectKey, ObjectState]]:
     """Return what was applied, and what should have been; a Job that has finished says so."""
     found = []
-    for key in sorted({*applied, *states.objects}):
-        state, last = states.objects.get(key, GOOD), applied.get(key)
+    for key, state in states.listed(applied):
+        last = applied.get(key)
         if last is not None and last.finished is not None and not state.sync_message:
             state = replace(state, sync_message="finished")
         found.append((key, state))

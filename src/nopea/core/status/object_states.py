@@ -5,7 +5,7 @@ Only objects that are not in sync or not healthy are recorded, so that the field
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -50,6 +50,16 @@ class ObjectStates:
 
     objects: Mapping[ObjectKey, ObjectState]
     has_more: bool = False
+
+    def listed(self, applied: Collection[ObjectKey]) -> list[tuple[ObjectKey, ObjectState]]:
+        """Return what was applied and what should have been, by key; the health of the latter is unknown."""
+        never = {key: state for key, state in self.objects.items() if key not in applied}
+        unknown = {
+            key: replace(state, health=HealthStatus.UNKNOWN)
+            for key, state in never.items()
+            if state.health is HealthStatus.HEALTHY
+        }
+        return [(key, unknown.get(key) or self.objects.get(key, GOOD)) for key in sorted({*applied, *never})]
 
 
 _Record = tuple[str, SyncStatus, str, HealthStatus, str]

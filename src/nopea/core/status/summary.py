@@ -158,6 +158,11 @@ def state_line(status: GitRepositoryStatus, *, brief: str) -> str:
     return _bounded(line)
 
 
+def shown_revision(status: GitRepositoryStatus) -> str:
+    """Return the revision that is applied; without one, whether objects of a commit are."""
+    return status.revision or ("(no commit applied in full)" if status.in_sync_count else "(nothing applied)")
+
+
 def suspended_line(previous: GitRepositoryStatus) -> str:
     """Return that nothing is done, and what was wrong before."""
     if previous.errors and find(previous.conditions, SUSPENDED) is None:

@@ -15,7 +15,7 @@ from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import LastApplied
 from nopea.core.problem import Code, Problem
 from nopea.core.status.concerns import Concern, concerns_of, not_reverted
-from nopea.core.status.object_states import GOOD, ObjectState, SyncStatus, unpack_states
+from nopea.core.status.object_states import ObjectState, SyncStatus, unpack_states
 from nopea.dashboard.pages.overview import Level, Row, level_of, row_of
 from nopea.dashboard.pages.owned import LEVEL_OF_HEALTH, Room, ShownOwned
 
@@ -156,8 +156,7 @@ def details_of(
     """
     status, spec = repository.status, repository.spec
     states = unpack_states(status.object_states)
-    shown = [_shown(key, states.objects.get(key, GOOD), applied.get(key))
-             for key in sorted({*applied, *states.objects})]  # fmt: skip
+    shown = [_shown(key, state, applied.get(key)) for key, state in states.listed(applied)]
     listed = sorted(shown, key=lambda each: (each[1].is_good, each[0]))[:MOST_OBJECTS]
     listed.sort(key=lambda each: (each[0].namespace, each[1].is_good, each[0]))
     if descendants is not None:

@@ -200,3 +200,16 @@ def test_as_many_as_fit_are_kept() -> None:
     assert list(kept) == sorted(many)[: len(kept)]
     one_more = {key: many[key] for key in sorted(many)[: len(kept) + 1]}
     assert len(unpack_states(pack_states(one_more)).objects) == len(kept)
+
+
+def test_what_does_not_exist_is_not_healthy() -> None:
+    """An object that was refused at its first apply has no health; one that was applied before keeps its."""
+    refused = unpack_states(states_after("", report(objects=[FAILED, result_of("b")], health=WELL)))
+
+    assert dict(refused.listed({B})) == {
+        A: ObjectState(
+            sync=SyncStatus.FAILED, sync_message="NOPEA-K003: no such field", health=HealthStatus.UNKNOWN
+        ),
+        B: ObjectState(),
+    }
+    assert dict(refused.listed({A, B}))[A].health is HealthStatus.HEALTHY

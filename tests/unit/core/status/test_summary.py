@@ -21,7 +21,7 @@ from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.status.status import crashed, progressing, reported
-from nopea.core.status.summary import problem_line, short_object
+from nopea.core.status.summary import problem_line, short_object, shown_revision
 
 CRASH = HealthSummary(
     status="False",
@@ -180,6 +180,22 @@ def test_no_code_and_no_url(code: Code) -> None:
 def test_a_problem_that_only_a_user_can_solve_has_no_next_try() -> None:
     """It is tried again all the same, but waiting does not help."""
     assert problem_line([problem(Code.INVALID, "no")], retry_at=RETRY) == "Invalid"
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (GitRepositoryStatus(revision="main@sha1:c0ffee0", in_sync_count=1), "main@sha1:c0ffee0"),
+        (GitRepositoryStatus(in_sync_count=1), "(no commit applied in full)"),
+        (GitRepositoryStatus(in_sync_count=0), "(nothing applied)"),
+        (GitRepositoryStatus(), "(nothing applied)"),
+    ],
+)
+def test_a_first_commit_that_is_applied_in_part_is_not_nothing(
+    status: GitRepositoryStatus, told: str
+) -> None:
+    """Its valid objects are in the cluster."""
+    assert shown_revision(status) == told
 
 
 def test_objects_are_named_briefly() -> None:
