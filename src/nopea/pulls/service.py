@@ -22,6 +22,7 @@ from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
 from nopea.core.pulls.comment import comment_of
 from nopea.core.pulls.queue import PlanQueue, PlanRequest
+from nopea.core.show.held import held_notes
 from nopea.core.webhooks.delivery import PullRequest
 from nopea.kube.errors import ApiError
 from nopea.kube.events import EventRecorder, regarding
@@ -179,6 +180,7 @@ class PullRequestPlans:
             branch=pull_request.branch,
             cluster=self._cluster,
             secrets=remote.secrets(),
+            notes=tuple(held_notes(repository)),
         )
         comment = await tasks.off_loop(write, size=tasks.OFF_LOOP_STEPS)  # differences take seconds
         try:

@@ -148,15 +148,16 @@ def _code(inspected: InspectedRepository | None) -> int:
 def _print(inspected: InspectedRepository, output: str) -> int:
     """Print one inspection and return its exit code."""
     from nopea.cli.inspection_of_all import Looked
-    from nopea.cli.output.diff import object_lines, print_other_problems
-    from nopea.cli.output.messages import print_document, print_hint
+    from nopea.cli.output.diff import object_lines, print_held, print_other_problems
+    from nopea.cli.output.messages import print_document
     from nopea.core.show.facts import rights_notes, summary
+    from nopea.core.show.held import held_notes
     from nopea.core.show.markdown import markdown
 
     inspection, repository = inspected.inspection, inspected.repository
     objects = _shown(inspected)
     if output == "markdown":
-        click.echo(markdown(inspection, title=inspected.where), nl=False)
+        click.echo(markdown(inspection, title=inspected.where, notes=tuple(held_notes(repository))), nl=False)
     elif output == "name":
         for each in objects:
             click.echo(str(each.step.key))
@@ -169,13 +170,6 @@ def _print(inspected: InspectedRepository, output: str) -> int:
         for note in rights_notes(objects):
             click.echo(note)
         click.echo(summary(objects) if objects else "Nothing differs.")
-        if repository.pin is not None:
-            ends = f"`nopea rollback {repository.key.arguments} --resume`"
-            print_hint(
-                f"The GitRepository is rolled back: {repository.pin.left} is not followed until {ends}."
-            )
-        if repository.suspended:
-            ends = f"`nopea resume {repository.key.arguments}`"
-            print_hint(f"The GitRepository is suspended: nothing is written until {ends}.")
+    print_held(repository)
     print_other_problems(inspection)
     return _code(inspected)

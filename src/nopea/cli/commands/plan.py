@@ -96,16 +96,18 @@ def command(
 
 
 def _print(inspected: InspectedRepository, output: str, *, with_unchanged: bool) -> int:
-    from nopea.cli.output.diff import object_lines, print_other_problems
+    from nopea.cli.output.diff import object_lines, print_held, print_other_problems
     from nopea.cli.output.diff_json import inspection_json
     from nopea.cli.output.messages import print_document
     from nopea.core.show.facts import is_unchanged, rights_notes, summary
+    from nopea.core.show.held import held_notes
     from nopea.core.show.markdown import markdown
 
     inspection, where = inspected.inspection, inspected.where
     objects = tuple(each for each in inspection.objects if with_unchanged or not is_unchanged(each))
     if output == "markdown":
-        click.echo(markdown(inspection, title=where), nl=False)
+        notes = tuple(held_notes(inspected.repository))
+        click.echo(markdown(inspection, title=where, notes=notes), nl=False)
     elif output == "name":
         for each in objects:
             click.echo(str(each.step.key))
@@ -120,6 +122,7 @@ def _print(inspected: InspectedRepository, output: str, *, with_unchanged: bool)
         for note in rights_notes(objects):
             click.echo(note)
         click.echo(summary(inspection.objects))
+    print_held(inspected.repository)
     print_other_problems(inspection)
     if inspection.is_refused:
         return EXIT_REFUSED

@@ -42,7 +42,8 @@ def why_lines(
 ) -> Iterator[str]:
     """Yield what is wrong with one repository, with what to do about each; None is told elsewhere."""
     status = repository.status
-    yield f"GitRepository {repository.key}  {shown_revision(status)}"
+    ends = "  being deleted" if repository.deleting else ""
+    yield f"GitRepository {repository.key}  {shown_revision(status)}{ends}"
     if controller is not None and controller.running is False:
         yield from _marked(f"{controller.message} What follows may be old.", "red", width=width)
     dates, hints = {""}, {""}  # what many problems share is told once
@@ -65,7 +66,8 @@ def why_lines(
     if (following := parse_time(status.next_sync_time)) is not None:
         wait = (following - now).total_seconds()
         when = f"is in {age(wait)}" if wait > 0 else f"was due {age(-wait)} ago"
-        text = f"The next try {when}; `nopea sync {repository.key.arguments}` tries now."
+        now_too = "" if repository.deleting else f"; `nopea sync {repository.key.arguments}` tries now"
+        text = f"The next try {when}{now_too}."
         yield from wrapped(text, width=width, indent="  ")
 
 

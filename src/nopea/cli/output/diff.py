@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from nopea.cli.output.messages import print_problem
+from nopea.cli.output.messages import print_hint, print_problem
+from nopea.core.api.repository import Repository
 from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.model import Action
 from nopea.core.plan.object_diff import ObjectDiff
 from nopea.core.show.facts import HELD_BACK, change_lines, facts, other_problems, refusals, verb_of
+from nopea.core.show.held import held_notes
 
 _COLOURS = {
     Action.CREATE: "green",
@@ -42,6 +44,12 @@ def object_lines(objects: Sequence[ObjectDiff]) -> Iterator[str]:
         else:
             yield click.style(f"    {problem.code}: {problem.message}", fg="red")
             yield f"    → {problem.hint}"
+
+
+def print_held(repository: Repository) -> None:
+    """Print to standard error why a sync would not do now what the plan shows."""
+    for note in held_notes(repository):
+        print_hint(note)
 
 
 def print_other_problems(inspection: Inspection) -> None:

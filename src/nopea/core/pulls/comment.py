@@ -50,10 +50,11 @@ def comment_of(
     branch: str,
     cluster: str = "",
     secrets: Sequence[Secret] = (),
+    notes: Sequence[str] = (),
 ) -> PlanComment:
     """Return the comment with the plan of a branch; without a merge, nothing could be fetched.
 
-    `secrets` are the repository's credentials.
+    `secrets` are the repository's credentials, `notes` what keeps a sync from doing what the plan shows.
     """
     public = _public(inspection, owner_label(repository), secrets)
     place = f" in {cluster}" if cluster else ""
@@ -61,7 +62,7 @@ def comment_of(
     marker = f"<!-- nopea-plan {quote('/'.join(filter(None, (cluster, str(repository)))))} -->\n"
     return PlanComment(
         marker=marker,
-        text=marker + markdown(public, title=title),
+        text=marker + markdown(public, title=title, notes=notes),
         is_news=inspection.would_change or inspection.is_refused,
     )
 

@@ -57,12 +57,12 @@ class _Section:
     """Writes it without the difference, if it has one."""
 
 
-def markdown(inspection: Inspection, *, title: str = "") -> str:
+def markdown(inspection: Inspection, *, title: str = "", notes: Sequence[str] = ()) -> str:
     """Return the comment: a heading with the counts, the refused objects, then a section for each object.
 
     More people read it than may read the objects, so what looks like a secret is masked in all kinds.
-    `title` says what was planned. Objects that do not fit are counted at the end, and after `MOST_COMPARED`
-    bytes no more differences are made.
+    `title` says what was planned, `notes` what keeps a sync from doing it. Objects that do not fit are
+    counted at the end, and after `MOST_COMPARED` bytes no more differences are made.
     """
     objects = inspection.objects
     others = other_problems(inspection)
@@ -72,6 +72,7 @@ def markdown(inspection: Inspection, *, title: str = "") -> str:
     text = f"### Nopea plan: {numbers.removesuffix('.')}\n\n"
     if title:
         text += f"<p>{_code(title)}</p>\n\n"
+    text += "".join(f"<p>{html.escape(note)}</p>\n\n" for note in notes)
     end = "".join(f"<p>{html.escape(note)}</p>\n\n" for note in rights_notes(objects))[:_TAIL]
     sections = list(_sections(objects, others))
     compared = 0

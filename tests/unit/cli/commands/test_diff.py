@@ -64,6 +64,11 @@ def test_a_rollback_and_a_suspension_are_pointed_out(commands: Commands, commit:
 
     assert "branch main is not followed until `nopea rollback api -n shop --resume`." in result.stderr
     assert "nothing is written until `nopea resume api -n shop`." in result.stderr
+    planned = commands.run("plan", "api", "--ref", "main")
+    assert planned.stderr == result.stderr
+    comment = commands.run("plan", "api", "--ref", "main", "-o", "markdown").stdout
+    assert "branch main is not followed until" in comment
+    assert "nothing is written until" in comment
 
 
 def test_what_is_refused_exits_with_2(commands: Commands, commit: str) -> None:

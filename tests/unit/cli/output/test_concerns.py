@@ -54,6 +54,24 @@ def test_why_says_what_where_and_what_to_do() -> None:
     ]
 
 
+def test_why_says_that_it_is_being_deleted() -> None:
+    """Then there is nothing to sync."""
+    deleted = repository(
+        deleting=True,
+        status={
+            "errors": [ERROR],
+            "errorCount": 1,
+            "nextSyncTime": "2026-11-24T05:13:00Z",
+            "conditions": [READY],
+        },
+    )
+
+    lines = _why(deleted)
+
+    assert lines[0] == "GitRepository shop/api  (nothing applied)  being deleted"
+    assert lines[-1] == "The next try is in 3m."
+
+
 def test_why_says_that_a_try_is_late() -> None:
     """It runs now, or no controller does."""
     late = _repository(errors=[ERROR], errorCount=1, nextSyncTime="2026-11-24T05:05:00Z")

@@ -52,6 +52,13 @@ def test_the_comment_is_found_again_by_its_marker() -> None:
     assert "GitRepository shop/web in north --&gt; &lt;b&gt;: more</code>" in elsewhere.text
 
 
+def test_the_comment_says_what_keeps_a_merge_from_being_applied() -> None:
+    """As text: a note may have names from the cluster."""
+    comment = comment_of(KEY, without_plan([]), commit="", branch="more", notes=("It is <held>.",))
+
+    assert "<p>It is &lt;held&gt;.</p>" in comment.text
+
+
 def test_a_first_comment_needs_news() -> None:
     """In a monorepo most pull requests change nothing for most repositories."""
     unchanged = planned(Action.LEAVE, reason=Reason.UNCHANGED)
