@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 from tests.e2e import yamls
 from tests.e2e.pods import end_pods
 from tests.e2e.waiting import always, eventually
@@ -62,6 +63,10 @@ def _data(site: Site, name: str) -> Json:
 
 def _must_be(site: Site, name: str, **data: str) -> None:
     assert _data(site, name) | data == _data(site, name)
+
+
+def _must_be_complete(site: Site, name: str) -> None:
+    assert "completionTime" in site.cluster.must_get(site.place(JOBS, name)).get("status", {})
 
 
 def test_a_chart_is_applied_with_its_values(site: Site) -> None:
@@ -177,3 +182,25 @@ def test_a_hook_that_fails_stops_the_rest(site: Site) -> None:
 
     repo.wait_synced()
     _must_be(site, "shop-web", colour="red")
+
+
+@pytest.mark.parametrize("image", ["old", "new"])
+def test_a_hook_that_helm_left_is_taken_over(site: Site, image: str) -> None:
+    """The finished Job of an earlier release runs again if its rendering is another one, and only then."""
+    hook = _hook("before", "pre-install,pre-upgrade")
+    made = yaml.safe_load(hook.replace("{{ .Values.image }}", "old"))
+    made["metadata"]["namespace"] = site.namespace
+    place = site.place(JOBS, "before")
+    before = site.cluster.put(place, made, manager="helm")["metadata"]["uid"]
+    eventually(lambda: end_pods(site, "Succeeded"))
+    eventually(lambda: _must_be_complete(site, "before"))
+
+    values = {"chart/values.yaml": f"colour: blue\nsize: 1\nimage: {image}\n"}
+    site.origin("shop", {**CHART, **values, "chart/templates/before.yaml": hook})
+    repo = site.follow("shop", path="chart")
+    if image == "new":
+        eventually(lambda: end_pods(site, "Succeeded"))
+    repo.wait_synced()
+
+    assert (site.cluster.must_get(place)["metadata"]["uid"] == before) is (image == "old")
+    _must_be(site, "shop-web", colour="blue")

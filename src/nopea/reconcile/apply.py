@@ -252,9 +252,14 @@ class Applier:
         return await self._client.apply(desired.target, _body(_at(step, _version_of(live)), desired, live))
 
     def _is_recreatable(self, step: Step) -> bool:
-        """Return whether it may be deleted: it is ours, not protected, and not yet recreated in this sync."""
-        ours = step.live is not None and step.live.owner == self._owner
-        return ours and step.key.group_kind not in PROTECTED_KINDS and step.key not in self._recreated
+        """Return whether it may be deleted: it is ours, not protected, and not yet recreated in this sync.
+
+        A Job that has finished has done its work, so it may be nobody's: a chart's hook stays after Helm.
+        """
+        live = step.live
+        if live is None or step.key.group_kind in PROTECTED_KINDS or step.key in self._recreated:
+            return False
+        return live.owner == self._owner or (live.owner is None and live.finish is not None)
 
     async def _recreate(self, target: Target, desired: Desired, live: ObservedObject | None) -> Applied:
         """Delete and apply again; an object that is still there, or is being deleted, is a conflict."""

@@ -357,10 +357,10 @@ def with_execution(
 ) -> ReconcileReport:
     """Return the report with what became of each object; `problems` are those of no single object."""
     objects = tuple(execution.results[key] for key in sorted(execution.results))
-    said = (one.problem for one in objects if one.problem is not None)
-    all_problems = [*problems, *dict.fromkeys(said)]  # one problem may be about many objects
+    said = [one.problem for one in objects if one.problem is not None]
     if execution.halt is not None:
-        all_problems.append(execution.halt)
+        said.append(execution.halt)  # perhaps that of an object
+    all_problems = [*problems, *dict.fromkeys(said)]  # one problem may be about many objects
     result = Result.FAILED if all_problems else Result.SYNCED
     if execution.superseded:
         result = Result.SUPERSEDED

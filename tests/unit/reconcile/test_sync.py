@@ -14,12 +14,16 @@ from tests.fakes.installation import (
     manifest,
     outcomes,
 )
+from tests.fakes.samples import problem, report, result_of
 
 from nopea.core.plan.contention import NO_FIGHTS
 from nopea.core.plan.inventory import unpack
 from nopea.core.plan.model import Reason
+from nopea.core.problem import Code
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.trigger import Trigger
+from nopea.reconcile.execution import Execution
+from nopea.reconcile.sync import with_execution
 
 pytestmark = pytest.mark.looptime
 
@@ -405,3 +409,12 @@ async def test_a_change_in_git_ends_the_contention() -> None:
 
         assert report.rivals == ""
         assert place.state().fights == NO_FIGHTS
+
+
+def test_a_problem_that_halts_a_sync_is_said_once() -> None:
+    """The object that could not be applied is the one that the others wait for."""
+    why = problem(Code.IMMUTABLE)
+    failed = result_of("job", Outcome.FAILED, why)
+    execution = Execution(results={failed.key: failed}, halt=why)
+
+    assert with_execution(report(), execution, ()).problems == (why,)
