@@ -124,6 +124,35 @@ def test_the_spec_changes_what_is_rendered(site: Site) -> None:
     eventually(lambda: site.cluster.assert_gone(site.place(MAPS, "prod-settings-v2")))
 
 
+def test_a_generated_object_is_replaced_by_the_next_one(site: Site) -> None:
+    """Its name has a hash: the workload gets the new one, then the old one goes, unconfirmed."""
+    web = yamls.deployment("web")
+    web["spec"]["template"]["spec"]["volumes"] = [{"name": "settings", "configMap": {"name": "settings"}}]
+    files = {
+        "kustomization.yaml": "resources: [web.yaml]\n"
+        "configMapGenerator: [{name: settings, literals: [mode=fast]}]\n",
+        "web.yaml": yamls.text(web),
+    }
+    repo = site.sync("shop", files)
+    before = _generated(site)
+
+    files["kustomization.yaml"] = files["kustomization.yaml"].replace("fast", "slow")
+    commit = repo.git.commit(files)
+    repo.sync_and_wait()
+    repo.wait_synced(commit)
+
+    after = _generated(site)
+    assert (len(before), len(after)) == (1, 1)
+    assert before != after
+    pods = site.cluster.must_get(site.place("apps/v1 deployments", "web"))["spec"]["template"]["spec"]
+    assert [pods["volumes"][0]["configMap"]["name"]] == after
+
+
+def _generated(site: Site) -> list[str]:
+    names = [each["metadata"]["name"] for each in site.cluster.list(site.place(MAPS))]
+    return [name for name in names if name.startswith("settings-")]
+
+
 def test_plain_manifests_are_changed_too(site: Site) -> None:
     """As in a Kustomization of Flux whose folder has no kustomization."""
     files = {"plain/web.yaml": yamls.text(yamls.config_map("web", colour="blue", size="${size}"))}

@@ -11,6 +11,7 @@ from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import shares_rights
 from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource
+from nopea.core.plan.generations import replaced_in
 from nopea.core.plan.inventory import namespaces_of, uids_of, unrecorded
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, Step
 from nopea.core.plan.prune import WORKLOADS, PruneCandidate, PruneDecision, PruneVerdict, prune_decisions
@@ -102,6 +103,7 @@ class Pruner:
             rendered_count=len(wanted),
             confirmed=self._is_confirmed(commit),
             limit=self._spec.prune_limit,
+            replaced=replaced_in(wanted, candidates),
             runs_on=any(key.group_kind in WORKLOADS for key in wanted),
             deleting=deleting,
             commit=commit,

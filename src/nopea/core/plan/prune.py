@@ -7,7 +7,7 @@ else was applied, and keeps an object in the inventory until the API server repo
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -140,6 +140,7 @@ def prune_decisions(
     rendered_count: int,
     confirmed: bool,
     limit: PruneLimit,
+    replaced: Collection[ObjectKey] = (),
     runs_on: bool = True,
     deleting: bool = False,
     commit: str = "",
@@ -148,10 +149,11 @@ def prune_decisions(
     """Decide about every candidate, in their order.
 
     `inventory_size` counts all objects of the inventory, including the candidates; `runs_on` says that Git
-    still declares a workload. `enabled` is spec.prune, `limit` is spec.pruneLimit. `confirmed` means that the
-    annotation `nopea.io/confirm-prune` names this `commit`; `arguments` name the GitRepository in the command
-    that sets it. `deleting` means that the GitRepository is being deleted with deletionPolicy Delete: then
-    only each object's safeguards apply.
+    still declares a workload. The guard does not count what is `replaced` by an object in Git. `enabled` is
+    spec.prune, `limit` is spec.pruneLimit. `confirmed` means that the annotation `nopea.io/confirm-prune`
+    names this `commit`; `arguments` name the GitRepository in the command that sets it. `deleting` means
+    that the GitRepository is being deleted with deletionPolicy Delete: then only each object's safeguards
+    apply.
     """
     decisions = {
         key: _decide(key, candidate, owner=owner, enabled=enabled, deleting=deleting)
@@ -160,6 +162,7 @@ def prune_decisions(
     pruned = [key for key, decision in decisions.items() if decision.verdict is PruneVerdict.PRUNE]
     if not pruned or deleting:
         return decisions
+    removed = [key for key in pruned if key not in replaced]
     left = inventory_size - sum(  # objects that are being deleted do not count, or more could be pruned
         candidates[key].in_inventory
         for key, decision in decisions.items()
@@ -171,8 +174,8 @@ def prune_decisions(
         reason = PruneReason.RENDER_FAILED  # the errors were reported where they were found
     elif rendered_count <= 0:
         reason, problem = PruneReason.RENDERED_TO_NOTHING, _nothing_left(pruned)
-    elif len(pruned) > allowed_at_once(left, limit) and not confirmed:
-        reason, problem = PruneReason.GUARD, _too_many(pruned, left=left, limit=limit, confirm=confirm)
+    elif len(removed) > allowed_at_once(left, limit) and not confirmed:
+        reason, problem = PruneReason.GUARD, _too_many(removed, left=left, limit=limit, confirm=confirm)
     elif not (runs_on or confirmed) and (last := _last_workloads(pruned, left, limit)):
         reason, problem = PruneReason.GUARD, _no_workload_left(last, confirm=confirm)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from nopea.core.api.spec import GitRepositorySpec, PruneLimit
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.prune import (
@@ -30,6 +32,7 @@ def decide(
     rendered_count: int = 10,
     confirmed: bool = False,
     limit: PruneLimit = "50%",
+    replaced: Collection[ObjectKey] = (),
     runs_on: bool = True,
     deleting: bool = False,
 ) -> dict[ObjectKey, PruneDecision]:
@@ -43,6 +46,7 @@ def decide(
         rendered_count=rendered_count,
         confirmed=confirmed,
         limit=limit,
+        replaced=replaced,
         runs_on=runs_on,
         deleting=deleting,
         commit="c0ffee",

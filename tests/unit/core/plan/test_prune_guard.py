@@ -114,6 +114,21 @@ def test_the_defaults_are_safe() -> None:
     assert problem.message.endswith("ConfigMap shop/c002 and 1 more.")
 
 
+def test_the_guard_does_not_count_what_is_replaced() -> None:
+    """It is deleted with the others or not at all, and named in no message."""
+    objects = config_maps(3)
+    first, second, _ = objects
+
+    both = decide(objects, inventory_size=6, limit="25%", replaced=[first, second])
+    assert {decision.verdict for decision in both.values()} == {PruneVerdict.PRUNE}
+    decisions = decide(objects, inventory_size=6, limit="25%", replaced=[first])
+    assert {decision.verdict for decision in decisions.values()} == {PruneVerdict.REFUSE}
+    problem = decisions[first].problem
+    assert problem is not None
+    assert problem.message.startswith("2 of 6 objects")
+    assert first.name not in problem.message
+
+
 def test_the_guard_counts_what_would_be_deleted() -> None:
     """Objects that are kept anyway do not count, and keep their own verdict and reason."""
     kept = {WEB: replace(PRUNABLE, prune_live="false"), NAMESPACE: PRUNABLE}
