@@ -108,7 +108,7 @@ def test_a_variable_that_is_not_set_is_named(site: Site) -> None:
 
 
 def test_a_missing_reference_is_named(site: Site) -> None:
-    """It is applied as soon as it is there, and deleting it again is reported."""
+    """It is applied as soon as it is there. Deleting it again is reported, and drift is still reverted."""
     site.origin("shop", _web())
     references = [{"kind": "ConfigMap", "name": "cluster"}]
     repo = site.follow("shop", path="plain", substituteFrom=references, interval="1h")
@@ -120,6 +120,9 @@ def test_a_missing_reference_is_named(site: Site) -> None:
     repo.wait_synced()
     site.cluster.delete(site.place(MAPS, "cluster"))
     repo.wait_failed("NOPEA-S008", seconds=SOON)
+    site.cluster.merge(site.place(MAPS, "web"), {"data": {"colour": "red"}})
+    repo.wait_event("DriftHealed")
+    _must_be(site, "web", colour="blue", size="1m", literal="${colour}")
 
 
 def _encrypted(site: Site, path: str, **spec: object) -> Repo:

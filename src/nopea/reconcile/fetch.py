@@ -129,14 +129,16 @@ class Fetcher:
         *,
         fresh: bool = False,
         chart: ChartEntry | None = None,
+        or_last: bool = False,
     ) -> Snapshot:
         """Parse the manifests of a commit that was fetched before; asks servers only for what is lost.
 
-        With `fresh`, the newest version of a chart elsewhere is looked up, as by `snapshot`.
+        With `fresh`, the newest version of a chart elsewhere is looked up, as by `snapshot`. With `or_last`, a
+        rendering that fails is answered with the last one of the same files.
         """
         if isinstance(commit, str):
             commit = await self._git.head(remote, commit, timeout_seconds=_timeout(spec))
-        return await self._read(spec, remote, commit, fresh=fresh, chart=chart)
+        return await self._read(spec, remote, commit, fresh=fresh, chart=chart, or_last=or_last)
 
     async def _read(
         self,
@@ -146,11 +148,13 @@ class Fetcher:
         *,
         fresh: bool,
         chart: ChartEntry | None,
+        or_last: bool = False,
     ) -> Snapshot:
         source = FilesAt(self._git, remote, commit.id, _timeout(spec))
 
         def folder_for(tool: Tool) -> FolderToRender:
-            return replace(folder_of(spec, source, tool, remote.owner), fresh=fresh, chart=chart)
+            folder = folder_of(spec, source, tool, remote.owner)
+            return replace(folder, fresh=fresh, chart=chart, or_last=or_last)
 
         if chart_of(spec) is not None:
             return await rendered_snapshot(commit, folder_for(Tool.HELM), spec, self.renderings)

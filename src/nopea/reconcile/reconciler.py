@@ -259,7 +259,7 @@ class Reconciler:
     ) -> Snapshot:
         """Read Git. While it fails, or the repository waits, use the last commit and report why.
 
-        So drift in it is still reverted.
+        So drift in it is still reverted, also while something that its rendering needs is missing.
         """
         fetcher = self._services.fetcher
         problems = waits_for
@@ -271,12 +271,17 @@ class Reconciler:
                 if known is None:
                     raise
                 problems = error.problems
+        chart = state.status.chart
         try:
-            snapshot = await fetcher.snapshot_at(spec, remote, known, chart=state.status.chart)
+            snapshot = await fetcher.snapshot_at(spec, remote, known, chart=chart)
         except SyncError as error:
-            if not problems:
-                raise
-            raise TransientError(*problems) from error
+            try:
+                snapshot = await fetcher.snapshot_at(spec, remote, known, chart=chart, or_last=True)
+            except SyncError:
+                if problems:
+                    raise TransientError(*problems) from error
+                raise error from None
+            problems = tuple(dict.fromkeys((*problems, *error.problems)))
         return replace(snapshot, problems=(*problems, *snapshot.problems), has_links=True)
 
     def _is_local(self, request: ReconcileRequest, state: RepositoryState) -> bool:

@@ -19,7 +19,7 @@ from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.downloads.items import RemoteItem, chart_item, is_remote_chart
 from nopea.core.git.source import ParsedFile, PathListing
 from nopea.core.manifests.charts import problem_of_chart
-from nopea.core.manifests.inputs import UNKNOWN, Capabilities, RenderInputs, has_secrets
+from nopea.core.manifests.inputs import NO_INPUTS, UNKNOWN, Capabilities, RenderInputs, has_secrets
 from nopea.core.manifests.rendering import (
     RenderAnswer,
     RenderedObject,
@@ -30,9 +30,10 @@ from nopea.core.manifests.rendering import (
 )
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
-from nopea.core.problem import StalledError, SyncError
+from nopea.core.problem import StalledError
 from nopea.keys.port import KeyUser
 from nopea.reconcile.data_keys import DataKeys, KeyOpener
+from nopea.reconcile.last_renderings import Key, LastRenderings, is_current
 from nopea.reconcile.rounds import FolderToRender, Opener, Renderer, Rounds
 from nopea.state.store import RenderCache, Rendered
 
@@ -60,10 +61,6 @@ class NoCluster:
         """Return the variables of the spec."""
         del owner
         return RenderInputs(variables=spec.substitute)
-
-
-_Key = tuple[object, ...]
-"""What a rendering depends on beside files."""
 
 
 class Kept(Protocol):
@@ -100,16 +97,19 @@ class Renderings:
         self._keys = keys
         self._kept = kept
         self._version = version
+        self._last = LastRenderings(cache)
 
     async def files(self, folder: FolderToRender, spec: GitRepositorySpec) -> Rendered:
         """Return the objects that a folder renders to, by the file that each comes from. Raises SyncError."""
+        what = (spec.url, folder.path, folder.tool.value, _chart_elsewhere(spec))
+        rounds = self._rounds(folder, NO_INPUTS)
+        return await self._last.unless(self._files(folder, spec, what), rounds, what)
+
+    async def _files(self, folder: FolderToRender, spec: GitRepositorySpec, what: Key) -> Rendered:
         inputs = await self._cluster.of(folder.owner, spec)
         options = await self._options(spec, folder, inputs)
         chart = _chart_elsewhere(spec)
-        key = (
-            self._version, spec.url, folder.path, folder.tool.value, chart,
-            _digest(options, inputs), _who_decrypts(folder, inputs),
-        )  # fmt: skip
+        key = (self._version, *what, _digest(options, inputs), _who_decrypts(folder, inputs))
         rounds = self._rounds(folder, inputs)
         rendered = await self._known(key, rounds, in_files=not has_secrets(inputs))
         if rendered is None:
@@ -126,6 +126,7 @@ class Renderings:
             if self._kept is not None and not has_secrets(inputs):
                 await self._kept.put(_name(key), rendered)
         rounds.keep()
+        self._last.note(folder.owner, what, key)
         return replace(rendered, chart=entry)
 
     async def _render(self, rounds: Rounds, options: Mapping[str, Any]) -> Rendered:
@@ -139,12 +140,12 @@ class Renderings:
         user = KeyUser(owner=folder.owner, timeout_seconds=folder.timeout_seconds, logins=inputs.key_logins)
         return Rounds(folder, inputs.logins, self._remotes, DataKeys(self._keys, user))
 
-    async def _known(self, key: _Key, rounds: Rounds, *, in_files: bool = False) -> Rendered | None:
+    async def _known(self, key: Key, rounds: Rounds, *, in_files: bool = False) -> Rendered | None:
         """Return the rendering of before, unless something that it read is another."""
         known = self._cache.get(key)
         if known is None and in_files and self._kept is not None:
             known = await self._kept.get(_name(key))
-        if known is None or not await _is_current(known, rounds):
+        if known is None or not await is_current(known, rounds):
             return None
         self._cache[key] = known
         return known
@@ -160,12 +161,24 @@ class Renderings:
 
         `encrypted` are the contents of files that could not be parsed. Raises SyncError.
         """
+        content = await tasks.off_loop(_digest_of_files, files, encrypted, size=len(files))
+        what = (spec.url, folder.path, content)
+        rendering = self._transformed_by(folder, spec, files, encrypted, what)
+        return await self._last.unless(rendering, self._rounds(folder, NO_INPUTS), what)
+
+    async def _transformed_by(
+        self,
+        folder: FolderToRender,
+        spec: GitRepositorySpec,
+        files: Mapping[str, ParsedFile],
+        encrypted: Mapping[str, bytes],
+        what: Key,
+    ) -> Rendered:
         inputs = await self._cluster.of(folder.owner, spec)
         options = _transformation(inputs)
         overlay = None if spec.kustomize is None else msgspec.to_builtins(spec.kustomize)
-        content = await tasks.off_loop(_digest_of_files, files, encrypted, size=len(files))
         asked = _digest({**options, "kustomize": overlay}, inputs)
-        key = (self._version, spec.url, folder.path, content, asked, _who_decrypts(folder, inputs))
+        key = (self._version, *what, asked, _who_decrypts(folder, inputs))
         rounds = self._rounds(replace(folder, tool=Tool.KUSTOMIZE), inputs)
         known = await self._known(key, rounds)
         if known is None:
@@ -173,6 +186,7 @@ class Renderings:
             known = await self._transformed(rounds, files, encrypted, options, overlay, inputs)
             self._cache[key] = known
         rounds.keep()
+        self._last.note(folder.owner, what, key)
         return known
 
     async def _transformed(
@@ -221,16 +235,6 @@ class Renderings:
         return options
 
 
-async def _is_current(known: Rendered, rounds: Rounds) -> bool:
-    """Return whether everything that a rendering read is as it was."""
-    try:
-        for item in known.items:
-            await rounds.open(item)
-    except SyncError:
-        return False  # perhaps it is not needed any more; if it is, the renderer asks for it again
-    return not known.paths or await rounds.tree.paths(known.paths) == known.listing
-
-
 def _chart_elsewhere(spec: GitRepositorySpec) -> RemoteItem | None:
     helm = spec.helm
     if helm is None or helm.chart is None or not is_remote_chart(helm.chart):
@@ -274,7 +278,7 @@ def _digest_of_files(files: Mapping[str, ParsedFile], encrypted: Mapping[str, by
     return digest.digest()
 
 
-def _name(key: _Key) -> str:
+def _name(key: Key) -> str:
     """Return the name of a rendering that outlives the process."""
     return hashlib.sha256(repr(key).encode()).hexdigest()
 

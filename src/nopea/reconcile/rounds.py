@@ -53,8 +53,9 @@ class Opener(Protocol):
 class FolderToRender:
     """What is rendered: a folder of one version of a repository, for its owner, all rounds within a time.
 
-    If not `fresh`, what lies elsewhere is taken as it was when it last rendered. `chart` is what the status
-    says of the chart: its version should keep its digest.
+    If not `fresh`, what lies elsewhere is taken as it was when it last rendered. With `or_last`, what fails
+    is answered with the last rendering of the same files. `chart` is what the status says of the chart: its
+    version should keep its digest.
     """
 
     source: SourceFiles
@@ -63,6 +64,7 @@ class FolderToRender:
     owner: RepoKey
     timeout_seconds: float
     fresh: bool = True
+    or_last: bool = False
     chart: ChartEntry | None = None
 
 
