@@ -15,7 +15,7 @@ from aiohttp import web
 from nopea.controller.controller import Controller
 from nopea.controller.heartbeat import Heartbeat
 from nopea.controller.mailbox import Mailboxes
-from nopea.core.decryption.aws import endpoints_of
+from nopea.core.decryption.endpoints import endpoints_of
 from nopea.core.git.proxy import proxy_variables
 from nopea.core.objects import ObjectKey
 from nopea.core.status.transition import Transition

@@ -1,4 +1,4 @@
-"""POST to servers on loopback: which are reached, by whom, and how much of an answer is read."""
+"""Requests to servers on loopback: which are reached, by whom, and how much of an answer is read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_an_answer_of_any_status_is_read(tls: Tls) -> None:
     """What a service says of an error is in its body."""
     with Echo(tls) as server:
         async with KeyWeb(Networks.ANY, {}) as web_:
-            answer = await web_.post(_call(server, b'{"a": 1}'), is_ours=False, ca_crt=tls.ca_crt)
+            answer = await web_.send(_call(server, b'{"a": 1}'), is_ours=False, ca_crt=tls.ca_crt)
 
     assert (answer.status, answer.body, answer.retry_after) == (400, b'{"a": 1}', "3")
     assert server.seen == [("POST", "/v1/x")]
@@ -44,7 +44,7 @@ async def test_an_answer_has_a_bound(tls: Tls) -> None:
     with Echo(tls) as server:
         async with KeyWeb(Networks.ANY, {}) as web_:
             with pytest.raises(NoAnswerError, match="larger than 64 KiB"):
-                await web_.post(_call(server, b"x" * (MAX_ANSWER + 1)), is_ours=False, ca_crt=tls.ca_crt)
+                await web_.send(_call(server, b"x" * (MAX_ANSWER + 1)), is_ours=False, ca_crt=tls.ca_crt)
 
 
 async def test_networks_limit_what_a_tenant_names_and_not_what_an_operator_does(tls: Tls) -> None:
@@ -52,10 +52,10 @@ async def test_networks_limit_what_a_tenant_names_and_not_what_an_operator_does(
     with Echo(tls) as server:
         async with KeyWeb(Networks.PUBLIC, {}) as web_:
             with pytest.raises(NoAnswerError, match="may not connect") as raised:
-                await web_.post(_call(server), is_ours=False, ca_crt=tls.ca_crt)
+                await web_.send(_call(server), is_ours=False, ca_crt=tls.ca_crt)
             assert raised.value.hint
             assert server.seen == []
-            assert (await web_.post(_call(server), is_ours=True, ca_crt=tls.ca_crt)).status == 400
+            assert (await web_.send(_call(server), is_ours=True, ca_crt=tls.ca_crt)).status == 400
 
 
 async def test_a_proxy_is_not_asked_for_an_address_that_is_forbidden(tls: Tls) -> None:
@@ -63,11 +63,11 @@ async def test_a_proxy_is_not_asked_for_an_address_that_is_forbidden(tls: Tls) -
     with Echo(None) as proxy, Echo(tls) as server:
         async with KeyWeb(Networks.PUBLIC, {"https_proxy": proxy.origin}) as web_:
             with pytest.raises(NoAnswerError, match="may not connect"):
-                await web_.post(_call(server), is_ours=False)
+                await web_.send(_call(server), is_ours=False)
             assert proxy.seen == []
             elsewhere = Call(url="https://vault.acme.example/v1/x", headers={}, body=b"")
             with pytest.raises(NoAnswerError):
-                await web_.post(elsewhere, is_ours=False)
+                await web_.send(elsewhere, is_ours=False)
 
     assert [method for method, _ in proxy.seen] == ["CONNECT"]
     assert server.seen == []
@@ -78,7 +78,7 @@ async def test_a_certificate_that_is_not_trusted_is_told_with_what_to_do(tls: Tl
     with Echo(tls) as server:
         async with KeyWeb(Networks.ANY, {}) as web_:
             with pytest.raises(NoAnswerError, match="certificate") as raised:
-                await web_.post(_call(server), is_ours=False)
+                await web_.send(_call(server), is_ours=False)
             assert "ca.crt" in raised.value.hint
             with pytest.raises(NoAnswerError):
-                await web_.post(_call(server), is_ours=False, ca_crt="no certificate")
+                await web_.send(_call(server), is_ours=False, ca_crt="no certificate")

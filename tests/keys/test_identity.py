@@ -17,23 +17,25 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.downloads.serving import ThreadedServer, Tls
 from tests.keys.servers import Kms, Vault
 from tests.keys.sops import DATA_KEY
-from tests.keys.test_port import AWS, POLICY, kms_key, user, vault_key
+from tests.keys.test_port import AWS, POLICY, VAULT, kms_key, user, vault_key
 
 from nopea.core.api.tenancy import TenancyPolicy
-from nopea.core.decryption.aws import AwsPlace, Endpoints
-from nopea.core.decryption.keys import WrappedKey
+from nopea.core.decryption.endpoints import Endpoints
+from nopea.core.decryption.keys import KmsKey, WrappedKey
 from nopea.core.decryption.rules import parse_rules
 from nopea.core.git.networks import Networks
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, SyncError
 from nopea.core.secret import Secret
+from nopea.keys.aws import AwsKms
 from nopea.keys.http import KeyWeb
-from nopea.keys.identity import IdentitySettings, NoIdentityError, OwnLogins
+from nopea.keys.identity import Identity, IdentitySettings, NoIdentityError
 from nopea.keys.port import KeyServices, KeyUser
+from nopea.keys.vault import VaultTransit
 
 OWN = {"AWS_ACCESS_KEY_ID": "AKIANOPEA", "AWS_SECRET_ACCESS_KEY": "secret-of-nopea"}
 ROLE = "arn:aws:iam::111122223333:role/nopea"
-LONDON = AwsPlace("aws", "eu-west-2")
+IN_LONDON = KmsKey(id="1", arn="arn:aws:kms:eu-west-2:111122223333:key/a", ciphertext="AQICAHh4")
 ANSWER = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA{number}</AccessKeyId>
 <SecretAccessKey>given</SecretAccessKey><SessionToken>session</SessionToken>
@@ -88,18 +90,22 @@ def _web_identity(folder: Path, text: str = "token of the pod\n") -> dict[str, s
     return {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": str(folder / "aws-token"), **OWN}
 
 
+def _aws(settings: IdentitySettings, web_: KeyWeb, sts: Sts) -> AwsKms:
+    return AwsKms(Identity(settings, web_), Endpoints({"sts": f"{sts.origin}/"}))
+
+
 async def test_the_role_of_the_pod_comes_before_an_access_key(web_: KeyWeb, sts: Sts, tmp_path: Path) -> None:
     """A login that was given is kept."""
     settings = IdentitySettings(environment=_web_identity(tmp_path))
-    identity = OwnLogins(settings, web_, Endpoints({"sts": f"{sts.origin}/"}))
+    identity = _aws(settings, web_, sts)
     assert "secret-of-nopea" not in repr(settings)
 
-    login = await identity.aws(LONDON)
+    login = await identity.own(IN_LONDON)
 
     assert (login.access_key, login.session_token) == ("ASIA1", Secret("session"))
-    assert await identity.aws(LONDON) == login
+    assert await identity.own(IN_LONDON) == login
     identity.forget()
-    assert await identity.aws(LONDON) == login, "it is new"
+    assert await identity.own(IN_LONDON) == login, "it is new"
     (asked,) = sts.asked
     assert (asked["Action"], asked["RoleArn"]) == ("AssumeRoleWithWebIdentity", ROLE)
 
@@ -110,39 +116,40 @@ async def test_a_login_that_a_service_refused_is_asked_for_again(
     """Unless it is new. The file is read again: whoever writes it, replaces it."""
     monkeypatch.setattr("nopea.keys.identity._NEW_SECONDS", -1.0)
     settings = IdentitySettings(environment=_web_identity(tmp_path))
-    identity = OwnLogins(settings, web_, Endpoints({"sts": f"{sts.origin}/"}))
-    assert (await identity.aws(LONDON)).access_key == "ASIA1"
+    identity = _aws(settings, web_, sts)
+    assert (await identity.own(IN_LONDON)).access_key == "ASIA1"
 
     identity.forget()
-    assert (await identity.aws(LONDON)).access_key == "ASIA2"
+    assert (await identity.own(IN_LONDON)).access_key == "ASIA2"
 
     identity.forget()
     _web_identity(tmp_path, "another token")
     with pytest.raises(NoIdentityError, match="HTTP 400, InvalidIdentityToken"):
-        await identity.aws(LONDON)
+        await identity.own(IN_LONDON)
 
 
 @pytest.mark.parametrize("text", ["", "two\nlines", "\x00"])
 async def test_a_file_without_a_token_is_told(web_: KeyWeb, sts: Sts, tmp_path: Path, text: str) -> None:
     """And nobody is asked."""
     settings = IdentitySettings(environment=_web_identity(tmp_path, text), vault_token_file=tmp_path / "gone")
-    identity = OwnLogins(settings, web_, Endpoints({"sts": f"{sts.origin}/"}))
+    identity = _aws(settings, web_, sts)
 
     with pytest.raises(NoIdentityError, match="has no token"):
-        await identity.aws(LONDON)
+        await identity.own(IN_LONDON)
     with pytest.raises(NoIdentityError, match="No such file"):
-        await identity.vault("https://vault.acme.example")
+        await VaultTransit(Identity(settings, web_)).own(VAULT)
     assert sts.asked == []
 
 
 async def test_without_an_identity_there_is_none(web_: KeyWeb) -> None:
     """The errors say what to set."""
-    identity = OwnLogins(IdentitySettings(environment={}), web_, Endpoints())
+    settings = IdentitySettings(environment={})
+    identity = AwsKms(Identity(settings, web_), Endpoints())
 
     with pytest.raises(NoIdentityError, match="its Pod has no role"):
-        await identity.aws(LONDON)
+        await identity.own(IN_LONDON)
     with pytest.raises(NoIdentityError, match="--sops-vault-token-file"):
-        await identity.vault("https://vault.acme.example")
+        await VaultTransit(Identity(settings, web_)).own(VAULT)
 
 
 def _log_in_by_jwt(vault: Vault, key: str) -> str:
@@ -176,18 +183,18 @@ async def test_vault_gives_a_token_for_that_of_the_service_account(
     settings = IdentitySettings(
         environment={}, vault_token_file=tmp_path / "jwt", vault_role="identity-jwt/nopea"
     )
-    identity = OwnLogins(settings, web_, Endpoints())
+    identity = VaultTransit(Identity(settings, web_))
 
-    token = await identity.vault(vault.origin)
+    token = await identity.own(key)
 
-    assert await identity.vault(vault.origin) == token
+    assert await identity.own(key) == token
     policy = TenancyPolicy(sops_keys=parse_rules(f"shop={key.uri}"))
     async with KeyServices(policy, identity=settings) as services:
         assert await services.open(key, user()) == Secret(DATA_KEY)
 
     (tmp_path / "jwt").write_text("not.a.token")
     with pytest.raises(NoIdentityError, match="Vault gave Nopea no token as identity-jwt/nopea"):
-        await OwnLogins(settings, web_, Endpoints()).vault(vault.origin)
+        await VaultTransit(Identity(settings, web_)).own(key)
 
 
 async def _problem(services: KeyServices, key: WrappedKey, who: KeyUser) -> Problem:

@@ -14,7 +14,7 @@ from tests.keys.servers import Kms, Vault
 from tests.keys.sops import DATA_KEY
 
 from nopea.core.api.tenancy import TenancyPolicy
-from nopea.core.decryption.aws import Endpoints
+from nopea.core.decryption.endpoints import Endpoints
 from nopea.core.decryption.keys import KmsKey, VaultKey, WrappedKey
 from nopea.core.decryption.logins import KeyLogins
 from nopea.core.decryption.sigv4 import AwsLogin

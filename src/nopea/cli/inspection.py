@@ -25,7 +25,7 @@ from nopea.core.api.repository import Repository, ref_of
 from nopea.core.api.spec import GitReference, GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.api.tenancy import AS_CALLER
-from nopea.core.decryption.aws import endpoints_of
+from nopea.core.decryption.endpoints import endpoints_of
 from nopea.core.git.merge import Merge
 from nopea.core.git.proxy import proxy_variables
 from nopea.core.git.source import RefKind, Remote

@@ -1,4 +1,4 @@
-"""POST to key services: addresses, proxies, certificates and limits. Follows no redirect."""
+"""Requests to key services: addresses, proxies, certificates and limits. Follows no redirect."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class KeyWeb:
     async def __aexit__(self, *exc: object) -> None:
         await self._client.__aexit__(*exc)
 
-    async def post(self, call: Call, *, is_ours: bool, ca_crt: str = "") -> Answer:
+    async def send(self, call: Call, *, is_ours: bool, ca_crt: str = "") -> Answer:
         """Return the response. Raises NoAnswerError; the caller owns the deadline.
 
         If it `is_ours`, an operator chose the address, and `networks` do not limit it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -44,25 +44,9 @@ class AwsPlace:
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where AWS is reached: by service (`kms`, `sts`), where an operator says so; else in public."""
-
-    urls: Mapping[str, str] = field(default_factory=dict)
-
-    def at(self, service: str, place: AwsPlace) -> str:
-        """Return the URL of a service."""
-        return self.urls.get(service) or f"https://{service}.{place.region}.{_SUFFIXES[place.partition]}/"
-
-
-IN_PUBLIC = Endpoints()
-
-
-def endpoints_of(environment: Mapping[str, str]) -> Endpoints:
-    """Read where an operator says that AWS is, in the variables of AWS' own tools."""
-    of_all = environment.get("AWS_ENDPOINT_URL", "")
-    named = {each: environment.get(f"AWS_ENDPOINT_URL_{each.upper()}") or of_all for each in ("kms", "sts")}
-    return Endpoints({service: url for service, url in named.items() if url})
+def public_url(service: str, place: AwsPlace) -> str:
+    """Return where a service, `kms` or `sts`, is in public."""
+    return f"https://{service}.{place.region}.{_SUFFIXES[place.partition]}/"
 
 
 def place_of(key: KmsKey) -> AwsPlace | None:

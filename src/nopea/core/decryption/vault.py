@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import orjson
 
 from nopea.core.decryption.keys import VaultKey
-from nopea.core.decryption.wire import OK, Call, Declined, data_key, declined
+from nopea.core.decryption.wire import OK, Call, Declined, Lent, data_key, declined
 from nopea.core.secret import Secret
 
 _ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
@@ -43,14 +42,6 @@ def decrypted(status: int, body: bytes) -> Secret | Declined:
     return data_key(body, "data", "plaintext") if status == OK else _declined(status, body)
 
 
-@dataclass(frozen=True, slots=True)
-class VaultLogin:
-    """A token, and for how many seconds it is good."""
-
-    token: Secret
-    seconds: float
-
-
 def log_in(address: str, role: str, token: Secret) -> Call:
     """Ask for a token, for that of a service account; `role` is `ROLE` or `MOUNT/ROLE` of the method."""
     mount, _, name = role.rpartition("/")
@@ -61,13 +52,13 @@ def log_in(address: str, role: str, token: Secret) -> Call:
     )
 
 
-def logged_in(status: int, body: bytes) -> VaultLogin | Declined:
+def logged_in(status: int, body: bytes) -> Lent[Secret] | Declined:
     """Read the token from an answer."""
     if status != OK:
         return _declined(status, body)
     try:
         auth = orjson.loads(body)["auth"]
-        return VaultLogin(Secret(str(auth["client_token"])), min(float(auth["lease_duration"]), _MAX_SECONDS))
+        return Lent(Secret(str(auth["client_token"])), min(float(auth["lease_duration"]), _MAX_SECONDS))
     except (ValueError, KeyError, TypeError):
         return Declined("the service answered without a token")
 

@@ -9,6 +9,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import orjson
 
@@ -18,6 +19,7 @@ MAX_DATA_KEY = 1024
 OK = 200
 _BUSY = frozenset((408, 425, 429))
 _SERVER_ERROR = 500
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,14 @@ class Declined:
 
     why: str
     is_busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lent(Generic[T]):
+    """A login that a service gave, and for how many seconds it is good."""
+
+    login: T
+    seconds: float
 
 
 def declined(status: int, known: str, *, is_busy: bool = False) -> Declined:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from nopea.core.decryption import aws
-from nopea.core.decryption.aws import IN_PUBLIC, AwsPlace, Endpoints
+from nopea.core.decryption.aws import AwsPlace
 from nopea.core.decryption.keys import KmsKey
 from nopea.core.decryption.sigv4 import AwsLogin
 from nopea.core.decryption.wire import Declined
@@ -33,12 +33,11 @@ IRELAND = AwsPlace("aws", "eu-west-1")
     ],
 )
 def test_the_region_is_that_of_the_key(arn: str, host: str) -> None:
-    """And an operator may say that AWS is elsewhere."""
+    """And so is the host."""
     place = aws.place_of(replace(KEY, arn=arn))
 
     assert place is not None
-    assert IN_PUBLIC.at("kms", place) == f"https://{host}/"
-    assert Endpoints({"kms": "https://vpce.example/"}).at("kms", place) == "https://vpce.example/"
+    assert aws.public_url("kms", place) == f"https://{host}/"
 
 
 @pytest.mark.parametrize(
@@ -71,13 +70,6 @@ def test_requests() -> None:
     call = aws.assume_role(ROLE, IRELAND, "https://sts.example/", LOGIN, NOW)
     assert parse_qs(call.body.decode())["RoleArn"] == [ROLE]
     assert "/sts/aws4_request" in call.headers["Authorization"]
-
-
-def test_the_variables_of_awss_own_tools() -> None:
-    """That of a service wins over that of all."""
-    found = aws.endpoints_of({"AWS_ENDPOINT_URL": "https://all", "AWS_ENDPOINT_URL_KMS": "https://kms"})
-    assert found == Endpoints({"kms": "https://kms", "sts": "https://all"})
-    assert aws.endpoints_of({}) == IN_PUBLIC
 
 
 STS = b"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>

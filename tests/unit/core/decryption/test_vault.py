@@ -9,7 +9,7 @@ import pytest
 
 from nopea.core.decryption import vault
 from nopea.core.decryption.keys import VaultKey
-from nopea.core.decryption.wire import Declined
+from nopea.core.decryption.wire import Declined, Lent
 from nopea.core.secret import Secret
 
 KEY = VaultKey(
@@ -76,7 +76,7 @@ def test_a_token_that_was_given() -> None:
     """It is used for an hour at most; anything else is not a token."""
     given = vault.logged_in(200, b'{"auth": {"client_token": "hvs.x", "lease_duration": 999999}}')
 
-    assert given == vault.VaultLogin(Secret("hvs.x"), 3600.0)
+    assert given == Lent(Secret("hvs.x"), 3600.0)
     for answer in (b"{}", b'{"auth": null}', b'{"auth": {"client_token": "x", "lease_duration": "x"}}'):
         assert isinstance(vault.logged_in(200, answer), Declined)
     assert isinstance(vault.logged_in(403, b""), Declined)

@@ -1,0 +1,74 @@
+"""AWS KMS as a key service, with STS beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nopea.core.decryption import aws
+from nopea.core.decryption.aws import AwsPlace
+from nopea.core.decryption.endpoints import KMS, STS, Endpoints
+from nopea.core.decryption.keys import KmsKey
+from nopea.core.decryption.logins import AWS_KMS, KeyLogins
+from nopea.core.decryption.sigv4 import AwsLogin
+from nopea.core.decryption.wire import Lent
+from nopea.core.secret import Secret
+from nopea.keys.identity import Identity, NoIdentityError, read_token
+from nopea.keys.service import Ask
+
+
+class AwsKms:
+    """See `Service`."""
+
+    secret_key = AWS_KMS
+
+    def __init__(self, identity: Identity, endpoints: Endpoints) -> None:
+        self._identity = identity
+        self._endpoints = endpoints
+        self.forget = identity.forget
+
+    def flaw(self, key: KmsKey) -> str:
+        """Return why nobody may be asked about a key."""
+        return "" if aws.place_of(key) else "it is not written as a key of AWS KMS"
+
+    def tenants(self, logins: KeyLogins) -> AwsLogin | None:
+        """Return the login of a tenant."""
+        return logins.aws
+
+    async def own(self, key: KmsKey) -> AwsLogin:
+        """Return the login at AWS. Raises NoIdentityError and NoAnswerError."""
+        place, environment = _place(key), self._identity.settings.environment
+        file, role = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE"), environment.get("AWS_ROLE_ARN")
+        if not file or not role:
+            login = aws.login_in(environment)
+            if login is None:
+                raise NoIdentityError(
+                    "Nopea has no login at AWS: its Pod has no role, its environment no access key"
+                )
+            return login
+
+        async def assume_role() -> Lent[AwsLogin]:
+            call = aws.assume_role_by_token(role, await read_token(Path(file)), self._url(STS, place))
+            login = await self._identity.ask(call, aws.login_of, f"AWS gave Nopea no login as {role}")
+            return Lent(login, aws.SESSION_SECONDS)
+
+        return await self._identity.kept(place.partition, assume_role)
+
+    async def open(self, key: KmsKey, login: AwsLogin, ask: Ask) -> Secret:
+        """Return the data key, as the role that the key has. Raises SyncError and NoAnswerError."""
+        place, named = _place(key), self._endpoints.names
+        if key.role:
+            call = aws.assume_role(key.role, place, self._url(STS, place), login, datetime.now(UTC))
+            login = await ask(call, aws.login_of, is_operators=named(STS))
+        call = aws.decrypt(key, place, self._url(KMS, place), login, datetime.now(UTC))
+        return await ask(call, aws.decrypted, is_operators=named(KMS))
+
+    def _url(self, service: str, place: AwsPlace) -> str:
+        return self._endpoints.at(service, aws.public_url(service, place))
+
+
+def _place(key: KmsKey) -> AwsPlace:
+    place = aws.place_of(key)
+    if place is None:
+        raise ValueError("a key with a flaw was to be opened")
+    return place
