@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -87,18 +89,71 @@ async def web_() -> AsyncIterator[KeyWeb]:
 
 def _web_identity(folder: Path, text: str = "token of the pod\n") -> dict[str, str]:
     (folder / "aws-token").write_text(text)
-    return {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": str(folder / "aws-token"), **OWN}
+    return {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": str(folder / "aws-token")}
 
 
 def _aws(settings: IdentitySettings, web_: KeyWeb, sts: Sts) -> AwsKms:
     return AwsKms(Identity(settings, web_), Endpoints({"sts": f"{sts.origin}/"}))
 
 
-async def test_the_role_of_the_pod_comes_before_an_access_key(web_: KeyWeb, sts: Sts, tmp_path: Path) -> None:
+class Agent(ThreadedServer):
+    """The agent of EKS Pod Identity, on this host; each login has another name, and ends in an hour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, str, str]] = []
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer as the agent does."""
+        self.asked.append((request.method, request.path, request.headers.get("Authorization", "")))
+        if self.asked[-1][2] != "token of the pod":
+            return web.Response(status=400, text="(AccessDeniedException): unauthorized")
+        ends = datetime.now(UTC) + timedelta(hours=1)
+        login = {
+            "AccessKeyId": f"ASIAPOD{len(self.asked)}",
+            "SecretAccessKey": "given",
+            "Token": "session",
+            "AccountId": "111122223333",
+            "Expiration": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        return web.json_response(login)
+
+
+@pytest.fixture
+def agent() -> Iterator[Agent]:
+    """The agent."""
+    with Agent() as running:
+        yield running
+
+
+def _pod_identity(folder: Path, agent: Agent, text: str = "token of the pod\n") -> dict[str, str]:
+    (folder / "eks-token").write_text(text)
+    return {
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(folder / "eks-token"),
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{agent.origin}/v1/credentials",
+    }
+
+
+async def test_sources_of_a_login_come_in_the_order_of_awss_tools(
+    web_: KeyWeb, sts: Sts, agent: Agent, tmp_path: Path
+) -> None:
+    """The environment, the role of the service account, the agent of the Pod; nobody else is asked."""
+    by_agent = _pod_identity(tmp_path, agent)
+    by_role = {**by_agent, **_web_identity(tmp_path)}
+    found = [
+        (await _aws(IdentitySettings(environment=environment), web_, sts).own(IN_LONDON)).access_key
+        for environment in ({**by_role, **OWN}, by_role, by_agent)
+    ]
+
+    assert found == ["AKIANOPEA", "ASIA1", "ASIAPOD1"]
+    assert (len(sts.asked), len(agent.asked)) == (1, 1)
+
+
+async def test_the_role_of_the_service_account(web_: KeyWeb, sts: Sts, tmp_path: Path) -> None:
     """A login that was given is kept."""
     settings = IdentitySettings(environment=_web_identity(tmp_path))
     identity = _aws(settings, web_, sts)
-    assert "secret-of-nopea" not in repr(settings)
+    assert "secret-of-nopea" not in repr(IdentitySettings(environment=OWN))
 
     login = await identity.own(IN_LONDON)
 
@@ -108,6 +163,35 @@ async def test_the_role_of_the_pod_comes_before_an_access_key(web_: KeyWeb, sts:
     assert await identity.own(IN_LONDON) == login, "it is new"
     (asked,) = sts.asked
     assert (asked["Action"], asked["RoleArn"]) == ("AssumeRoleWithWebIdentity", ROLE)
+
+
+async def test_pod_identity_gives_a_login_until_it_ends(
+    web_: KeyWeb, sts: Sts, agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is kept; the token is read again for the next one."""
+    identity = _aws(IdentitySettings(environment=_pod_identity(tmp_path, agent)), web_, sts)
+
+    login = await identity.own(IN_LONDON)
+    assert (login.access_key, login.session_token) == ("ASIAPOD1", Secret("session"))
+    assert await identity.own(IN_LONDON) == login
+    assert agent.asked == [("GET", "/v1/credentials", "token of the pod")]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: time.monotonic() + 3590)
+    assert (await identity.own(IN_LONDON)).access_key == "ASIAPOD2"
+
+    identity = _aws(IdentitySettings(environment=_pod_identity(tmp_path, agent, "another")), web_, sts)
+    with pytest.raises(NoIdentityError, match=r"EKS Pod Identity gave Nopea no login .* HTTP 400"):
+        await identity.own(IN_LONDON)
+
+
+async def test_a_token_is_sent_to_no_other_host_in_the_clear(
+    web_: KeyWeb, sts: Sts, agent: Agent, tmp_path: Path
+) -> None:
+    """As AWS's own tools have it."""
+    environment = _pod_identity(tmp_path, agent)
+    environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://agent.acme.example/v1/credentials"
+    with pytest.raises(NoIdentityError, match="AWS_CONTAINER_CREDENTIALS_FULL_URI names neither"):
+        await _aws(IdentitySettings(environment=environment), web_, sts).own(IN_LONDON)
 
 
 async def test_a_login_that_a_service_refused_is_asked_for_again(

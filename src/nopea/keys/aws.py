@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from nopea.core.decryption import aws
@@ -15,6 +16,8 @@ from nopea.core.decryption.wire import Lent
 from nopea.core.secret import Secret
 from nopea.keys.identity import Identity, NoIdentityError, read_token
 from nopea.keys.service import Ask
+
+_AGENT = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
 class AwsKms:
@@ -36,23 +39,34 @@ class AwsKms:
         return logins.aws
 
     async def own(self, key: KmsKey) -> AwsLogin:
-        """Return the login at AWS. Raises NoIdentityError and NoAnswerError."""
-        place, environment = _place(key), self._identity.settings.environment
-        file, role = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE"), environment.get("AWS_ROLE_ARN")
-        if not file or not role:
-            login = aws.login_in(environment)
-            if login is None:
-                raise NoIdentityError(
-                    "Nopea has no login at AWS: its Pod has no role, its environment no access key"
-                )
+        """Return the login at AWS, from the first source that there is, in the order of AWS's own tools.
+
+        Raises NoIdentityError and NoAnswerError.
+        """
+        environment, place = self._identity.settings.environment, _place(key)
+        if login := aws.login_in(environment):
             return login
+        file, role = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE"), environment.get("AWS_ROLE_ARN")
+        if file and role:
+            return await self._identity.kept(place.partition, partial(self._as_role, role, Path(file), place))
+        file, agent = (environment.get(name) for name in _AGENT)
+        if file and agent:
+            return await self._identity.kept(agent, partial(self._of_agent, agent, Path(file)))
+        raise NoIdentityError("Nopea has no login at AWS: its Pod has no role, its environment no access key")
 
-        async def assume_role() -> Lent[AwsLogin]:
-            call = aws.assume_role_by_token(role, await read_token(Path(file)), self._url(STS, place))
-            login = await self._identity.ask(call, aws.login_of, f"AWS gave Nopea no login as {role}")
-            return Lent(login, aws.SESSION_SECONDS)
+    async def _as_role(self, role: str, file: Path, place: AwsPlace) -> Lent[AwsLogin]:
+        call = aws.assume_role_by_token(role, await read_token(file), self._url(STS, place))
+        login = await self._identity.ask(call, aws.login_of, f"AWS gave Nopea no login as {role}")
+        return Lent(login, aws.SESSION_SECONDS)
 
-        return await self._identity.kept(place.partition, assume_role)
+    async def _of_agent(self, agent: str, file: Path) -> Lent[AwsLogin]:
+        call = aws.ask_agent(agent, await read_token(file))
+        if call is None:
+            raise NoIdentityError(
+                f"{_AGENT[1]} names neither an https address nor one that AWS's tools allow for http"
+            )
+        read = partial(aws.login_of_agent, now=datetime.now(UTC))
+        return await self._identity.ask(call, read, "EKS Pod Identity gave Nopea no login at AWS")
 
     async def open(self, key: KmsKey, login: AwsLogin, ask: Ask) -> Secret:
         """Return the data key, as the role that the key has. Raises SyncError and NoAnswerError."""

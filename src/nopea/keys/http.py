@@ -60,7 +60,7 @@ class KeyWeb:
         """
         try:
             async with self._client.request(
-                "POST", call.url, headers=call.headers, body=call.body, ca_crt=ca_crt, anywhere=is_ours
+                call.method, call.url, headers=call.headers, body=call.body, ca_crt=ca_crt, anywhere=is_ours
             ) as response:
                 body = await _body(response)
                 return Answer(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 
 from nopea.core.decryption.keys import KmsKey
 from nopea.core.decryption.sigv4 import AwsLogin, signed
-from nopea.core.decryption.wire import OK, Call, Declined, data_key, declined
+from nopea.core.decryption.wire import OK, Call, Declined, Lent, data_key, declined, seconds_until
 from nopea.core.secret import Secret
 
 _ARN = re.compile(
@@ -22,6 +23,8 @@ _ARN = re.compile(
 )
 _ROLE = re.compile(r"arn:(?:aws|aws-us-gov|aws-cn):iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+")
 _SUFFIXES = {"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-cn": "amazonaws.com.cn"}
+_AGENTS = frozenset(("169.254.170.2", "169.254.170.23", "fd00:ec2::23"))
+_PRINTED = re.compile(r"[!-~]+")
 _REASON = re.compile(r"[A-Za-z]{1,64}")
 _BUSY = frozenset(
     (
@@ -85,6 +88,43 @@ def assume_role_by_token(role: str, token: Secret, url: str) -> Call:
         "WebIdentityToken": token.reveal().decode("latin-1"),
     }
     return Call(url=url, headers={"Content-Type": _FORM}, body=urlencode(fields).encode())
+
+
+def ask_agent(url: str, token: Secret) -> Call | None:
+    """Ask the agent of EKS Pod Identity for a login; None if AWS's own tools would not ask this address.
+
+    The token of a service account is sent: over https, or to this host, or to an agent of AWS on it.
+    """
+    try:
+        parts = urlsplit(url)
+        address = ipaddress.ip_address(parts.hostname or "")
+        is_safe = parts.scheme == "https" or (
+            parts.scheme == "http" and (address.is_loopback or str(address) in _AGENTS)
+        )
+    except ValueError:  # a name
+        is_safe = url.startswith("https://")
+    if not is_safe:
+        return None
+    return Call(method="GET", url=url, headers={"Authorization": token.reveal().decode("latin-1")})
+
+
+def login_of_agent(status: int, body: bytes, *, now: datetime) -> Lent[AwsLogin] | Declined:
+    """Read the login from the answer of an agent."""
+    if status != OK:
+        return _declined(status, "")
+    try:
+        found = orjson.loads(body)
+        login = AwsLogin(
+            access_key=str(found["AccessKeyId"]),
+            secret_key=Secret(str(found["SecretAccessKey"])),
+            session_token=Secret(str(found["Token"])),
+        )
+        seconds = seconds_until(found["Expiration"], now)
+    except (ValueError, KeyError, TypeError):
+        return Declined("the service answered without a login")
+    if not all(map(_PRINTED.fullmatch, (login.access_key, login.session_token.reveal().decode()))):
+        return Declined("the service answered without a login")
+    return Lent(login, seconds)
 
 
 def login_in(environment: Mapping[str, str]) -> AwsLogin | None:

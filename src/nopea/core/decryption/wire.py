@@ -9,6 +9,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Generic, TypeVar
 
 import orjson
@@ -24,11 +25,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A POST request."""
+    """A request."""
 
+    method: str = "POST"
     url: str
     headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,14 @@ def declined(status: int, known: str, *, is_busy: bool = False) -> Declined:
     """Return what a status means; `known` is the reason, where the server gave one that is known."""
     busy = is_busy or status in _BUSY or status >= _SERVER_ERROR
     return Declined(f"the service answered HTTP {status}{f', {known}' if known else ''}", busy)
+
+
+def seconds_until(text: str, now: datetime) -> float:
+    """Return how long it is until a time as RFC 3339 writes it. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return (moment - now).total_seconds()
 
 
 def data_key(body: bytes, *path: str) -> Secret | Declined:

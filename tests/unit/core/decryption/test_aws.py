@@ -13,7 +13,7 @@ from nopea.core.decryption import aws
 from nopea.core.decryption.aws import AwsPlace
 from nopea.core.decryption.keys import KmsKey
 from nopea.core.decryption.sigv4 import AwsLogin
-from nopea.core.decryption.wire import Declined
+from nopea.core.decryption.wire import Declined, Lent
 from nopea.core.secret import Secret
 
 KEY = KmsKey(id="1", arn="arn:aws:kms:eu-west-2:111122223333:key/a", context={"b": "1"}, ciphertext="AQIC")
@@ -123,3 +123,78 @@ def test_a_login_of_the_environment() -> None:
     keys = {"AWS_ACCESS_KEY_ID": "AKIASHOP", "AWS_SECRET_ACCESS_KEY": "secret-of-the-shop"}
     assert aws.login_in(keys) == LOGIN
     assert aws.login_in({"AWS_ACCESS_KEY_ID": "AKIASHOP"}) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.170.23/v1/credentials",
+        "http://[fd00:ec2::23]/v1/credentials",
+        "http://127.0.0.1:8080/x",
+        "http://[::1]/x",
+        "https://credentials.acme.example/x",
+    ],
+)
+def test_the_agent_of_a_pod_is_asked(url: str) -> None:
+    """With the token of the service account, which does not print."""
+    call = aws.ask_agent(url, Secret("to.ken"))
+
+    assert call is not None
+    assert (call.method, call.url, call.headers) == ("GET", url, {"Authorization": "to.ken"})
+    assert "to.ken" not in repr(call)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://credentials.acme.example/x",
+        "http://169.254.169.254/latest",
+        "http://10.0.0.1/x",
+        "http://169.254.170.23@10.0.0.1/x",
+        "http://[fd00:ec2::24]/",
+        "ftp://127.0.0.1/",
+        "//127.0.0.1/",
+        "http://[x",
+        "",
+    ],
+)
+def test_other_addresses_get_no_token(url: str) -> None:
+    """Nor do they from AWS's own tools."""
+    assert aws.ask_agent(url, Secret("to.ken")) is None
+
+
+AGENT = {
+    "AccessKeyId": "ASIAPOD",
+    "SecretAccessKey": "sec+ret",
+    "Token": "tok/en==",
+    "Expiration": "2026-11-01T06:00:00Z",
+}
+
+
+def test_a_login_of_the_agent() -> None:
+    """It is good until it expires."""
+    found = aws.login_of_agent(200, json.dumps(AGENT).encode(), now=NOW)
+
+    login = AwsLogin(access_key="ASIAPOD", secret_key=Secret("sec+ret"), session_token=Secret("tok/en=="))
+    assert found == Lent(login, 6 * 3600.0)
+    assert "sec+" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "[]",
+        "{",
+        json.dumps({**AGENT, "Expiration": "soon"}),
+        json.dumps({**AGENT, "Expiration": "2026-11-01T06:00:00"}),
+        json.dumps({**AGENT, "Expiration": None}),
+        json.dumps({**AGENT, "Token": "a\r\nX-Evil: 1"}),
+        json.dumps({**AGENT, "AccessKeyId": ""}),
+    ],
+)
+def test_what_is_no_login_of_the_agent(answer: str) -> None:
+    """And a status says whether time mends it."""
+    assert aws.login_of_agent(200, answer.encode(), now=NOW) == Declined(
+        "the service answered without a login"
+    )
+    assert aws.login_of_agent(503, b"", now=NOW) == Declined("the service answered HTTP 503", is_busy=True)
