@@ -76,7 +76,7 @@ func (k *keyring) Decrypt(_ context.Context, asked *keyservice.DecryptRequest) (
 		if len(k.pgp) > 0 {
 			plain, err = k.openPGP(string(asked.Ciphertext))
 		}
-	case *keyservice.Key_KmsKey, *keyservice.Key_VaultKey:
+	default:
 		if key, ok := wrapped(asked); ok {
 			if opened, found := k.opened[key.id()]; found {
 				plain, err = opened, nil

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
-	"slices"
 
 	"github.com/getsops/sops/v3"
 	"github.com/getsops/sops/v3/keyservice"
@@ -20,17 +20,16 @@ const (
 )
 
 // notAsked are the services that the parent does not speak to, by SOPS's names.
-var notAsked = map[string]string{
-	"gcp_kms": "Google Cloud KMS", "azure_kv": "Azure Key Vault", "hckms": "HuaweiCloud KMS",
-}
+var notAsked = map[string]string{"azure_kv": "Azure Key Vault", "hckms": "HuaweiCloud KMS"}
 
 // wrappedKey is a data key, or a part of one, that a key service must open. The parent gives it in decryption.opened.
 type wrappedKey struct {
 	ID         string            `msgpack:"id"`
-	Kind       string            `msgpack:"kind"` // kms or vault
+	Kind       string            `msgpack:"kind"` // kms, vault or gcp
 	ARN        string            `msgpack:"arn,omitempty"`
 	Role       string            `msgpack:"role,omitempty"`
 	Context    map[string]string `msgpack:"context,omitempty"`
+	Resource   string            `msgpack:"resource,omitempty"`
 	Address    string            `msgpack:"address,omitempty"`
 	Mount      string            `msgpack:"mount,omitempty"`
 	Name       string            `msgpack:"name,omitempty"`
@@ -51,6 +50,8 @@ func wrapped(asked *keyservice.DecryptRequest) (key wrappedKey, ok bool) {
 		key = wrappedKey{Kind: "kms", ARN: kind.KmsKey.Arn, Role: kind.KmsKey.Role, Context: maps.Clone(kind.KmsKey.Context)}
 	case *keyservice.Key_VaultKey:
 		key = wrappedKey{Kind: "vault", Address: kind.VaultKey.VaultAddress, Mount: kind.VaultKey.EnginePath, Name: kind.VaultKey.KeyName}
+	case *keyservice.Key_GcpKmsKey:
+		key = wrappedKey{Kind: "gcp", Resource: kind.GcpKmsKey.ResourceId}
 	default:
 		return key, false
 	}
@@ -60,15 +61,14 @@ func wrapped(asked *keyservice.DecryptRequest) (key wrappedKey, ok bool) {
 
 // id names a key with what it encrypted: every field counts, so that none is taken for another.
 func (k wrappedKey) id() string {
-	pairs := []string{}
-	for _, name := range slices.Sorted(maps.Keys(k.Context)) {
-		pairs = append(pairs, name, k.Context[name])
-	}
-	content, err := msgpack.Marshal([]any{k.Kind, k.ARN, k.Role, pairs, k.Address, k.Mount, k.Name, k.Ciphertext})
-	if err != nil {
+	k.ID = ""
+	content := bytes.Buffer{}
+	encoder := msgpack.NewEncoder(&content)
+	encoder.SetSortMapKeys(true)
+	if err := encoder.Encode(k); err != nil {
 		panic(err) // texts can be encoded
 	}
-	sum := sha256.Sum256(content)
+	sum := sha256.Sum256(content.Bytes())
 	return hex.EncodeToString(sum[:])
 }
 

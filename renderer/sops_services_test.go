@@ -28,6 +28,10 @@ func vaultKey() *hcvault.MasterKey {
 	return &hcvault.MasterKey{VaultAddress: "https://vault.acme.example:8200", EnginePath: "transit", KeyName: "shop", EncryptedKey: "vault:v1:abc"}
 }
 
+func gcpKey(name string) *gcpkms.MasterKey {
+	return &gcpkms.MasterKey{ResourceID: "projects/acme/locations/eu/keyRings/shop/cryptoKeys/" + name, EncryptedKey: "CiQAx"}
+}
+
 // openings returns what an answer asks for; anything else fails the test.
 func openings(t *testing.T, err error) []opening {
 	t.Helper()
@@ -50,7 +54,7 @@ func opened(asked ...opening) map[string][]byte {
 }
 
 func TestAKeyOfAServiceIsAskedForAndOpensTheFile(t *testing.T) {
-	for name, group := range map[string]sops.KeyGroup{"kms": {kmsKey("eu-west-1")}, "vault": {vaultKey()}} {
+	for name, group := range map[string]sops.KeyGroup{"kms": {kmsKey("eu-west-1")}, "vault": {vaultKey()}, "gcp": {gcpKey("a")}} {
 		files := map[string][]byte{"a.yaml": encrypt(t, formats.Yaml, secret, group)}
 		_, err := renderFiles(&request{Kind: "plain", Files: files, Decryption: &decryptionSpec{}})
 
@@ -66,10 +70,33 @@ func TestAKeyOfAServiceIsAskedForAndOpensTheFile(t *testing.T) {
 		if name == "vault" && (key.Address != "https://vault.acme.example:8200" || key.Mount != "transit" || key.Name != "shop" || key.Ciphertext != "vault:v1:abc") {
 			t.Error(key)
 		}
+		if name == "gcp" && (key.Resource != "projects/acme/locations/eu/keyRings/shop/cryptoKeys/a" || key.Ciphertext != "CiQAx") {
+			t.Error(key)
+		}
 		result, err := renderFiles(&request{Kind: "plain", Files: files, Decryption: &decryptionSpec{Opened: opened(asked...)}})
 		check(t, err)
 		if !bytes.Contains(result.Documents[0].JSON, []byte("hunter2-plain")) {
 			t.Error(string(result.Documents[0].JSON))
+		}
+	}
+}
+
+func TestEachFieldOfAKeyTellsItFromOthers(t *testing.T) {
+	seen := map[string]wrappedKey{}
+	for _, key := range []wrappedKey{
+		{}, {Kind: "kms"}, {ARN: "a"}, {Role: "a"}, {Address: "a"}, {Mount: "a"}, {Name: "a"}, {Resource: "a"}, {Ciphertext: "a"},
+		{Context: map[string]string{"a": "b"}}, {Context: map[string]string{"ab": ""}}, {Context: map[string]string{"a": "b", "c": "d"}},
+	} {
+		id := key.id()
+		if other, known := seen[id]; known {
+			t.Error(key, other)
+		}
+		seen[id] = key
+		key.ID = "x"
+		for range 20 {
+			if key.id() != id {
+				t.Fatal("the same key has another id")
+			}
 		}
 	}
 }
@@ -177,9 +204,8 @@ func TestAnAnswerAsksForSoManyKeysOnly(t *testing.T) {
 
 func TestOtherServicesAreRefusedByName(t *testing.T) {
 	for name, group := range map[string]sops.KeyGroup{
-		"Google Cloud KMS": {&gcpkms.MasterKey{ResourceID: "projects/p/locations/l/keyRings/r/cryptoKeys/k", EncryptedKey: "x"}},
-		"Azure Key Vault":  {&azkv.MasterKey{VaultURL: "https://acme.vault.azure.net", Name: "k", Version: "1", EncryptedKey: "x"}},
-		"HuaweiCloud KMS":  {&hckms.MasterKey{KeyID: "eu-west-1:a", Region: "eu-west-1", KeyUUID: "a", EncryptedKey: "x"}},
+		"Azure Key Vault": {&azkv.MasterKey{VaultURL: "https://acme.vault.azure.net", Name: "k", Version: "1", EncryptedKey: "x"}},
+		"HuaweiCloud KMS": {&hckms.MasterKey{KeyID: "eu-west-1:a", Region: "eu-west-1", KeyUUID: "a", EncryptedKey: "x"}},
 	} {
 		_, err := renderFiles(&request{
 			Kind: "plain", Files: map[string][]byte{"a.yaml": encrypt(t, formats.Yaml, secret, group)}, Decryption: &decryptionSpec{},

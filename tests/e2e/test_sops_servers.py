@@ -1,8 +1,9 @@
-"""Files whose keys a key service opens: AWS KMS and Vault, by a tenant's own login or by Nopea's."""
+"""Files whose keys a key service opens, by a tenant's own login or by Nopea's."""
 
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from tests.e2e.tenancy import RBAC, binding
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Repo, Site
 from tests.gitserver import GitServer
+from tests.keys.clouds import CloudKms, Metadata
 from tests.keys.servers import Kms, Vault
-from tests.keys.sops import CLEAR, DATA_KEY, encrypted, kms_key, vault_key
+from tests.keys.sops import CLEAR, DATA_KEY, encrypted, gcp_key, kms_key, vault_key
 
 SECRETS, MAPS = "v1 secrets", "v1 configmaps"
 OVERLAY = "resources: [secret.yaml, web.yaml]\n"
@@ -29,10 +31,22 @@ SOPS = {"decryption": {"provider": "sops", "secretRef": {"name": "sops-keys"}}}
 
 
 @pytest.fixture(scope="module")
-def kms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kms]:
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """The certificate of the clouds."""
+    return Tls.issued(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def kms(tmp_path_factory: pytest.TempPathFactory, tls: Tls) -> Iterator[Kms]:
     """A KMS."""
-    folder = tmp_path_factory.mktemp("kms")
-    with Kms(folder, Tls.issued(folder / "tls")) as running:
+    with Kms(tmp_path_factory.mktemp("kms"), tls) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cloud_kms(tls: Tls) -> Iterator[CloudKms]:
+    """A Google Cloud KMS."""
+    with CloudKms(tls) as running:
         yield running
 
 
@@ -51,15 +65,17 @@ class Allowed:
     arn: str
     name: str
     """Of the key in Vault."""
+    resource: str
+    """Of the key in Google Cloud."""
 
 
 @pytest.fixture(scope="module")
-def allowed(cluster: Cluster, kms: Kms, vault: Vault) -> Iterator[Allowed]:
+def allowed(cluster: Cluster, kms: Kms, vault: Vault, cloud_kms: CloudKms) -> Iterator[Allowed]:
     """It exists before the controller starts, which has rules for it."""
     namespace = f"allowed-{secrets.token_hex(4)}"
     cluster.lab.run_kubectl("create", "namespace", namespace)
     vault.create_key(namespace)
-    yield Allowed(namespace, kms.create_key(), namespace)
+    yield Allowed(namespace, kms.create_key(), namespace, cloud_kms.create_key())
     cluster.delete(f"v1 namespaces /{namespace}")
 
 
@@ -87,21 +103,30 @@ def _log_in_by_kubernetes(cluster: Cluster, vault: Vault, key: str, folder: Path
 
 @pytest.fixture(scope="module")
 def nopea(
-    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, kms: Kms, vault: Vault, allowed: Allowed
+    cluster: Cluster,
+    tmp_path_factory: pytest.TempPathFactory,
+    kms: Kms,
+    vault: Vault,
+    cloud_kms: CloudKms,
+    allowed: Allowed,
 ) -> Iterator[Nopea]:
-    """A controller for which AWS is on this host, with an identity of its own. Its log has no secret."""
+    """A controller for which clouds are on this host, with an identity of its own. Its log has no secret."""
     folder = tmp_path_factory.mktemp("nopea")
     _log_in_by_kubernetes(cluster, vault, allowed.name, folder)
     rules = (
         f"{allowed.namespace}={allowed.arn}",
         f"{allowed.namespace}={vault.origin}/v1/transit/keys/{allowed.name}",
+        f"{allowed.namespace}={allowed.resource}",
     )
+    token = cloud_kms.token("nopea-on-gke", allowed.resource)
     (folder / "ca.crt").write_text(kms.ca_crt + vault.ca_crt)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, Metadata(token) as metadata:
         patch.setenv("SSL_CERT_FILE", str(folder / "ca.crt"))
         patch.setenv("AWS_ENDPOINT_URL_KMS", f"{kms.origin}/")
         patch.setenv("AWS_ACCESS_KEY_ID", "AKIANOPEA")
         patch.setenv("AWS_SECRET_ACCESS_KEY", OWN_KEY)
+        patch.setenv("SOPS_GCP_KMS_ENDPOINT", cloud_kms.origin)
+        patch.setenv("GCE_METADATA_HOST", metadata.host)
         running = Nopea(
             kubeconfig=cluster.lab.kubeconfig,
             folder=folder,
@@ -111,14 +136,15 @@ def nopea(
                 f"--sops-vault-token-file={folder / 'token'}",
             ),
         )
-    try:
-        running.wait_until_ready()
-        yield running
-        assert running.stop() == 0, running.log_text()
-        assert [line for line in running.logs() if "traceback" in line] == []
-        _assert_no_secret(running.log_text())
-    finally:
-        running.kill()
+        try:
+            running.wait_until_ready()
+            yield running
+            assert running.stop() == 0, running.log_text()
+            assert [line for line in running.logs() if "traceback" in line] == []
+            _assert_no_secret(running.log_text())
+            assert token not in running.log_text()
+        finally:
+            running.kill()
 
 
 def _assert_no_secret(text: str) -> None:
@@ -192,6 +218,21 @@ def test_a_secret_for_vault_is_applied_by_the_tenants_token(site: Site, vault: V
     assert _password(site) == CLEAR
     _assert_told_nothing(repo)
     assert token not in f"{repo.get()} {repo.events()}"
+
+
+def test_a_secret_for_google_cloud_is_applied_by_the_tenants_account(site: Site, cloud_kms: CloudKms) -> None:
+    """Its key signs the request."""
+    resource, email = cloud_kms.create_key(), f"{site.namespace}@acme-keys.iam.gserviceaccount.com"
+    account = cloud_kms.account(email, resource)
+    _logins(site, sops_gcp_kms=account)
+
+    key = gcp_key(resource, cloud_kms.encrypt(resource, DATA_KEY))
+    repo = site.sync("shop", _files(encrypted(key)), path="plain", **SOPS)
+
+    assert _password(site) == CLEAR
+    assert cloud_kms.decryptions[-1] == email
+    _assert_told_nothing(repo)
+    assert json.loads(account)["private_key"][100:140] not in f"{repo.get()} {repo.events()}"
 
 
 def test_any_key_of_a_file_is_enough(site: Site, kms: Kms, vault: Vault) -> None:
@@ -289,9 +330,15 @@ def allowed_site(cluster: Cluster, git_server: GitServer, nopea: Nopea, allowed:
     made.clear()
 
 
-@pytest.mark.parametrize("service", ["kms", "vault"])
+@pytest.mark.parametrize("service", ["kms", "vault", "gcp"])
 def test_nopeas_identity_opens_what_an_operator_allows_and_no_more(
-    allowed_site: Site, site: Site, kms: Kms, vault: Vault, allowed: Allowed, service: str
+    allowed_site: Site,
+    site: Site,
+    kms: Kms,
+    vault: Vault,
+    cloud_kms: CloudKms,
+    allowed: Allowed,
+    service: str,
 ) -> None:
     """The same file in another namespace is refused, as is another key in the same namespace."""
     own = {"decryption": {"provider": "sops"}}
@@ -303,14 +350,19 @@ def test_nopeas_identity_opens_what_an_operator_allows_and_no_more(
             vault_key(vault.origin, name, vault.encrypt(name, DATA_KEY))
             for name in (allowed.name, other_name)
         ],
+        "gcp": [
+            gcp_key(resource, cloud_kms.encrypt(resource, DATA_KEY))
+            for resource in (allowed.resource, cloud_kms.create_key())
+        ],
     }
     mine, others = keys[service]
 
     repo = allowed_site.sync(f"mine-{service}", _files(encrypted(mine)), path="plain", **own)
     assert _password(allowed_site) == CLEAR
     _assert_told_nothing(repo)
-    used = kms.decryptions()
-    assert service == "vault" or used[-1] == "AKIANOPEA"
+    used = kms.decryptions(), list(cloud_kms.decryptions)
+    assert service != "kms" or used[0][-1] == "AKIANOPEA"
+    assert service != "gcp" or used[1][-1] == "nopea-on-gke"
 
     site.origin("stranger", _files(encrypted(mine)))
     stranger = site.follow("stranger", path="plain", **own)
@@ -321,7 +373,7 @@ def test_nopeas_identity_opens_what_an_operator_allows_and_no_more(
     repo.sync_and_wait()
     repo.wait_failed("NOPEA-R029")
     assert (_password(allowed_site), _colour(allowed_site)) == (CLEAR, "blue")
-    assert kms.decryptions() == used
+    assert (kms.decryptions(), cloud_kms.decryptions) == used
     allowed_site.clear()
     for kind, name in ((SECRETS, "shop"), (MAPS, "web")):
         allowed_site.cluster.delete(allowed_site.place(kind, name))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from tests.downloads.serving import Tls
+from tests.keys.clouds import Agent, CloudKms, Sts
 from tests.keys.servers import Kms, Vault
+
+from nopea.core.git.networks import Networks
+from nopea.keys.http import KeyWeb
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +33,39 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
     """A Vault."""
     with Vault(tmp_path_factory.mktemp("vault")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def cloud_kms(tls: Tls) -> Iterator[CloudKms]:
+    """A Google Cloud KMS."""
+    with CloudKms(tls) as running:
+        yield running
+
+
+@pytest.fixture
+def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kms: Kms, vault: Vault) -> None:
+    """Nopea's own requests trust the authorities of the system, which are those of the servers here."""
+    (tmp_path / "ca.crt").write_text(kms.ca_crt + vault.ca_crt)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+
+
+@pytest.fixture
+def sts(tls: Tls) -> Iterator[Sts]:
+    """STS."""
+    with Sts(tls) as running:
+        yield running
+
+
+@pytest.fixture
+def agent() -> Iterator[Agent]:
+    """The agent."""
+    with Agent() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def web_(trusted: None) -> AsyncIterator[KeyWeb]:
+    """Connections, which are limited to public addresses for tenants."""
+    del trusted
+    async with KeyWeb(Networks.PUBLIC, {}) as opened:
+        yield opened

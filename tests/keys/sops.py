@@ -14,15 +14,17 @@ CLEAR = "hunter2-plain"
 """The value of the key `password` of the Secret `shop`."""
 DATA_KEY = b"k" * 32
 _FILE = Path(__file__).parents[2] / "renderer" / "testdata" / "secret.yaml"
+_SORTS = {"arn": "kms", "vault_address": "hc_vault", "resource_id": "gcp_kms"}
 _CREATED = {"created_at": "2026-11-01T00:00:00Z"}
 
 
 def encrypted(*keys: dict[str, Any]) -> str:
-    """Return a Secret that any of the keys opens, which are of `kms_key` and `vault_key`."""
+    """Return a Secret that any of the keys opens, which are of the functions below."""
     file = yaml.safe_load(_FILE.read_text())
     del file["sops"]["age"]
     for key in keys:
-        file["sops"].setdefault("kms" if "arn" in key else "hc_vault", []).append({**key, **_CREATED})
+        (sort,) = (sort for field, sort in _SORTS.items() if field in key)
+        file["sops"].setdefault(sort, []).append({**key, **_CREATED})
     return yaml.safe_dump(file, sort_keys=False)
 
 
@@ -35,3 +37,8 @@ def kms_key(arn: str, enc: str, *, context: dict[str, str] | None = None, role: 
 def vault_key(address: str, name: str, enc: str) -> dict[str, Any]:
     """Return a key of Vault."""
     return {"vault_address": address, "engine_path": "transit", "key_name": name, "enc": enc}
+
+
+def gcp_key(resource: str, enc: str) -> dict[str, Any]:
+    """Return a key of Google Cloud KMS."""
+    return {"resource_id": resource, "enc": enc}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,7 @@ from tests.keys.sops import DATA_KEY
 
 from nopea.core.api.tenancy import TenancyPolicy
 from nopea.core.decryption.endpoints import Endpoints
-from nopea.core.decryption.keys import KmsKey, VaultKey, WrappedKey
+from nopea.core.decryption.keys import GcpKey, KmsKey, VaultKey, WrappedKey
 from nopea.core.decryption.logins import KeyLogins
 from nopea.core.decryption.sigv4 import AwsLogin
 from nopea.core.git.networks import Networks
@@ -30,9 +31,9 @@ AWS = AwsLogin(access_key="AKIASHOP", secret_key=Secret("secret-of-the-shop"))
 TOKEN = "token-of-the-shop"
 
 
-def user(*, aws: AwsLogin | None = None, token: str = "", ca_crt: str = "", seconds: float = 30) -> KeyUser:
-    """Return who asks."""
-    logins = KeyLogins(aws=aws, vault_token=Secret(token), ca_crt=ca_crt)
+def user(*, token: str = "", seconds: float = 30, **logins_: Any) -> KeyUser:
+    """Return who asks, with logins as `KeyLogins` has them."""
+    logins = KeyLogins(vault_token=Secret(token), **logins_)
     return KeyUser(owner=RepoKey("shop", "web"), timeout_seconds=seconds, logins=logins)
 
 
@@ -109,6 +110,8 @@ VAULT = VaultKey(
 )
 KMS = KmsKey(id="1", arn="arn:aws:kms:eu-west-2:111122223333:key/a", ciphertext="AQICAHh4")
 
+GCP = GcpKey(id="1", resource="projects/p/locations/l/keyRings/r/cryptoKeys/k", ciphertext="CiQAx")
+
 
 @pytest.mark.parametrize(
     "key",
@@ -123,6 +126,13 @@ KMS = KmsKey(id="1", arn="arn:aws:kms:eu-west-2:111122223333:key/a", ciphertext=
         replace(KMS, arn="arn:aws:kms:evil.example/:111122223333:key/a"),
         replace(KMS, arn="arn:aws:kms:eu-west-2:111122223333:key/a\nx"),
         replace(KMS, role="arn:aws:iam::1:role/x&Action=CreateUser"),
+        replace(GCP, resource="projects/p/locations/l/keyRings/r/cryptoKeys/../x"),
+        replace(GCP, resource="projects/../locations/l/keyRings/r/cryptoKeys/k"),
+        replace(GCP, resource="projects/p/locations/l/keyRings/r/cryptoKeys/k?alt=media"),
+        replace(GCP, resource="projects/p/locations/l/keyRings/r/cryptoKeys/k#x"),
+        replace(GCP, resource="projects/p/locations/l/keyRings/r/cryptoKeys/k\n"),
+        replace(GCP, resource="projects/p/locations/l/keyRings/r/cryptoKeys/k:destroy"),
+        replace(GCP, resource="@evil.example/projects/p/locations/l/keyRings/r/cryptoKeys/k"),
     ],
     ids=str,
 )

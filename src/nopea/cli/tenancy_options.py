@@ -103,7 +103,7 @@ _OPTIONS = (
         default="",
         show_default=False,
         metavar="NAMESPACE=KEY",
-        help="Keys of Vault and AWS KMS that namespaces may use with Nopea's own identity, comma-separated.  "
+        help="Keys at key services that namespaces may use with Nopea's own identity, comma-separated.  "
         "[default: none]",
     ),
     click.option(

@@ -14,7 +14,7 @@ from nopea.core.decryption.logins import AWS_KMS, KeyLogins
 from nopea.core.decryption.sigv4 import AwsLogin
 from nopea.core.decryption.wire import Lent
 from nopea.core.secret import Secret
-from nopea.keys.identity import Identity, NoIdentityError, read_token
+from nopea.keys.identity import KeyIdentity, NoIdentityError, read_token
 from nopea.keys.service import Ask
 
 _AGENT = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
@@ -25,7 +25,7 @@ class AwsKms:
 
     secret_key = AWS_KMS
 
-    def __init__(self, identity: Identity, endpoints: Endpoints) -> None:
+    def __init__(self, identity: KeyIdentity, endpoints: Endpoints) -> None:
         self._identity = identity
         self._endpoints = endpoints
         self.forget = identity.forget

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class NoIdentityError(Exception):
-    """Nopea has no login, or did not get one; the text says why. If it `is_busy`, time may mend it."""
+    """There is no login, or Nopea did not get one; the text says why. If it `is_busy`, time may mend it."""
 
     def __init__(self, why: str, *, is_busy: bool = False) -> None:
         super().__init__(why)
@@ -53,7 +53,7 @@ class _Kept:
     until: float
 
 
-class Identity:
+class KeyIdentity:
     """See the module; each service has its own.
 
     Its calls are parts of others, which own the deadline; they raise NoAnswerError too.
@@ -91,7 +91,12 @@ class Identity:
 
 async def read_token(file: Path) -> Secret:
     """Return the token in a file, read in a thread. Raises NoIdentityError."""
-    text = (await read_file(file)).strip()
+    return token_in(await read_file(file), file)
+
+
+def token_in(text: bytes, file: Path) -> Secret:
+    """Return the token that a file has as its text. Raises NoIdentityError."""
+    text = text.strip()
     if not text or not text.isascii() or not text.decode().isprintable():
         raise NoIdentityError(f"{file} has no token")
     return Secret(text)

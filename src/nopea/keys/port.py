@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from nopea.core.api.tenancy import TenancyPolicy, receiver_violation
 from nopea.core.decryption.endpoints import IN_PUBLIC, Endpoints
-from nopea.core.decryption.keys import KmsKey, VaultKey, WrappedKey
+from nopea.core.decryption.keys import GcpKey, KmsKey, VaultKey, WrappedKey
 from nopea.core.decryption.logins import NO_KEY_LOGINS, KeyLogins
 from nopea.core.decryption.rules import any_allows
 from nopea.core.decryption.wire import Call, Declined
@@ -24,8 +24,9 @@ from nopea.core.problem import StalledError
 from nopea.core.secret import Secret
 from nopea.keys import problems
 from nopea.keys.aws import AwsKms
+from nopea.keys.gcp import GoogleKms
 from nopea.keys.http import KeyWeb, NoAnswerError
-from nopea.keys.identity import Identity, IdentitySettings, NoIdentityError
+from nopea.keys.identity import IdentitySettings, KeyIdentity, NoIdentityError
 from nopea.keys.service import Service
 from nopea.keys.vault import VaultTransit
 
@@ -68,9 +69,10 @@ class KeyServices:
         """`proxies` are the variables of the environment that name the proxy for https."""
         self._policy = policy
         self._web = KeyWeb(policy.git_networks, proxies or {})
-        self._services: Mapping[type[WrappedKey], Service[Any, Any]] = {
-            VaultKey: VaultTransit(Identity(identity, self._web)),
-            KmsKey: AwsKms(Identity(identity, self._web), endpoints),
+        self.services: Mapping[type[WrappedKey], Service[Any, Any]] = {
+            VaultKey: VaultTransit(KeyIdentity(identity, self._web)),
+            KmsKey: AwsKms(KeyIdentity(identity, self._web), endpoints),
+            GcpKey: GoogleKms(KeyIdentity(identity, self._web), endpoints),
         }
         self._slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
@@ -91,7 +93,7 @@ class KeyServices:
             raise problems.unreachable(key, "the server took too long to answer") from error
 
     async def _open(self, key: WrappedKey, user: KeyUser) -> Secret:
-        service = self._services[type(key)]
+        service = self.services[type(key)]
         if flaw := service.flaw(key):
             raise problems.refused(key, flaw, problems.WRITTEN)
         login = service.tenants(user.logins)
@@ -102,7 +104,7 @@ class KeyServices:
                 login = await service.own(key)
             return await service.open(key, login, partial(self._ask, use))
         except NoIdentityError as error:
-            raise problems.no_identity(key, str(error), is_busy=error.is_busy) from error
+            raise problems.no_identity(key, str(error), is_ours=use.is_ours, is_busy=error.is_busy) from error
         except NoAnswerError as error:
             if error.hint:
                 raise problems.refused(key, str(error), error.hint) from error

@@ -29,14 +29,16 @@ def no_login(key: WrappedKey, namespace: str, *, secret_key: str) -> SyncError:
     )
 
 
-def no_identity(key: WrappedKey, why: str, *, is_busy: bool) -> SyncError:
-    """Return the error where Nopea has no login of its own for a key that it may use."""
+def no_identity(key: WrappedKey, why: str, *, is_ours: bool, is_busy: bool) -> SyncError:
+    """Return the error where a login, Nopea's own or a tenant's, is none."""
     if is_busy:
         return unreachable(key, why)
     problem = Problem(
         code=Code.DECRYPTION_LOGIN,
         message=f"The key {key}: {why}.",
-        hint="Give Nopea's Pod an identity that may decrypt with it, or use a login of your own.",
+        hint="Give Nopea's Pod an identity that may decrypt with it, or use a login of your own."
+        if is_ours
+        else "Correct the Secret that spec.decryption names.",
     )
     return StalledError(problem)
 

@@ -7,7 +7,7 @@ from nopea.core.decryption.keys import VaultKey
 from nopea.core.decryption.logins import VAULT_TOKEN, KeyLogins
 from nopea.core.decryption.wire import Lent
 from nopea.core.secret import Secret
-from nopea.keys.identity import POD_TOKEN, Identity, NoIdentityError, read_token
+from nopea.keys.identity import POD_TOKEN, KeyIdentity, NoIdentityError, read_token
 from nopea.keys.service import Ask
 
 
@@ -16,7 +16,7 @@ class VaultTransit:
 
     secret_key = VAULT_TOKEN
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: KeyIdentity) -> None:
         self._identity = identity
         self.forget = identity.forget
 

@@ -15,7 +15,7 @@ import orjson
 from nopea.core.api.references import ReferenceKind, ValuesReference
 from nopea.core.api.spec import Decryption, GitRepositorySpec
 from nopea.core.api.tenancy import TenancyPolicy
-from nopea.core.decryption.logins import AWS_KMS, NO_KEY_LOGINS, VAULT_TOKEN, KeyLogins, parse_key_logins
+from nopea.core.decryption.logins import LOGINS, NO_KEY_LOGINS, KeyLogins, parse_key_logins
 from nopea.core.downloads.logins import NO_LOGINS, Logins, parse_logins
 from nopea.core.manifests.inputs import Capabilities, RenderInputs
 from nopea.core.objects import ObjectKey, RepoKey
@@ -121,9 +121,9 @@ class ClusterInputs:
             for name, value in data.items()
             if name.endswith((".agekey", ".asc"))
         }
-        if not keys and not {VAULT_TOKEN, AWS_KMS} & data.keys():
+        if not keys and not data.keys() & set(LOGINS):
             raise StalledError(
-                _no_key(owner, reference, f"that ends in .agekey or .asc, nor {VAULT_TOKEN} or {AWS_KMS}")
+                _no_key(owner, reference, f"that ends in .agekey or .asc, nor {' or '.join(LOGINS)}")
             )
         return keys, logins
 

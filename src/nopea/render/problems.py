@@ -69,7 +69,7 @@ KINDS |= {
     ),
     "key_not_asked": (
         Code.DECRYPTION_KEY,
-        "Add a recipient of age, OpenPGP, Vault or AWS KMS with `sops updatekeys`.",
+        "Add a recipient of age, OpenPGP or another key service with `sops updatekeys`.",
     ),
     "bad_key": (Code.DECRYPTION_KEY, "Correct the key in the Secret that spec.decryption names."),
     "bad_mac": (

@@ -13,10 +13,12 @@ KEY = KmsKey(id="1", arn="arn:aws:kms:eu-west-2:111122223333:key/a", ciphertext=
 
 def test_a_login_of_nopea_that_is_missing() -> None:
     """Time may mend it, where a service that gives logins is away."""
-    (missing,) = problems.no_identity(KEY, "none", is_busy=False).problems
-    (away,) = problems.no_identity(KEY, "none", is_busy=True).problems
+    (missing,) = problems.no_identity(KEY, "none", is_ours=True, is_busy=False).problems
+    (away,) = problems.no_identity(KEY, "none", is_ours=True, is_busy=True).problems
 
     assert (missing.code, away.code) == (Code.DECRYPTION_LOGIN, Code.KEY_SERVICE_UNREACHABLE)
+    (of_tenant,) = problems.no_identity(KEY, "none", is_ours=False, is_busy=False).problems
+    assert ("Pod" in missing.hint, "Secret" in of_tenant.hint) == (True, True)
 
 
 def test_who_must_act() -> None:

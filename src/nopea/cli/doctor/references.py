@@ -12,7 +12,7 @@ from nopea.core.api.references import ReferenceKind, ValuesReference
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import TenancyPolicy, proxy_violation
-from nopea.core.decryption.logins import AWS_KMS, VAULT_TOKEN
+from nopea.core.decryption.logins import LOGINS
 from nopea.core.downloads.logins import parse_logins
 from nopea.core.git.credentials import missing_secret, parse_credentials, parse_proxy, why_no_proxy
 from nopea.core.notify.receiver import parse_receiver, receiver_problem
@@ -121,7 +121,7 @@ def _of_rendering(owner: RepoKey, spec: GitRepositorySpec) -> Iterator[Reference
             check=lambda raw: (
                 None
                 if _opens_files(raw)
-                else _no_key(keys, f"that ends in .agekey or .asc, nor {VAULT_TOKEN} or {AWS_KMS}")
+                else _no_key(keys, f"that ends in .agekey or .asc, nor {' or '.join(LOGINS)}")
             ),
             missing=_missing(keys),
         )
@@ -201,9 +201,7 @@ def _secret(owner: RepoKey, name: str) -> ObjectKey:
 
 
 def _opens_files(raw: Raw) -> bool:
-    return any(
-        name.endswith((".agekey", ".asc")) or name in (VAULT_TOKEN, AWS_KMS) for name in raw.get("data") or {}
-    )
+    return any(name.endswith((".agekey", ".asc")) or name in LOGINS for name in raw.get("data") or {})
 
 
 def _missing(key: ObjectKey) -> Problem:

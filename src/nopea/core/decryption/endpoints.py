@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 KMS, STS = "kms", "sts"
 """Of AWS."""
+CLOUD_KMS = "cloudkms"
+"""Of Google Cloud; the variable is that of sops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +35,10 @@ def endpoints_of(environment: Mapping[str, str]) -> Endpoints:
     found = {
         KMS: environment.get("AWS_ENDPOINT_URL_KMS") or of_aws,
         STS: environment.get("AWS_ENDPOINT_URL_STS") or of_aws,
+        CLOUD_KMS: _with_scheme(environment.get("SOPS_GCP_KMS_ENDPOINT", "")).rstrip("/"),
     }
     return Endpoints({service: url for service, url in found.items() if url})
+
+
+def _with_scheme(address: str) -> str:
+    return address if "://" in address or not address else f"https://{address}"

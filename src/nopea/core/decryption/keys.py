@@ -54,7 +54,25 @@ class VaultKey:
         return _shown(mask_url(self.uri))
 
 
-WrappedKey: TypeAlias = KmsKey | VaultKey
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcpKey:
+    """The same of a key of Google Cloud KMS."""
+
+    id: str
+    resource: str
+    ciphertext: str = field(repr=False)
+    """In base64."""
+
+    @property
+    def uri(self) -> str:
+        """The key as `sops` prints it."""
+        return self.resource
+
+    def __str__(self) -> str:
+        return _shown(self.resource)
+
+
+WrappedKey: TypeAlias = KmsKey | VaultKey | GcpKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +113,8 @@ def _key(raw: Mapping[str, Any]) -> WrappedKey:
                 name=str(raw["name"]),
                 ciphertext=ciphertext,
             )
+        case "gcp":
+            return GcpKey(id=id_, resource=str(raw["resource"]), ciphertext=ciphertext)
         case kind:
             raise ValueError(f"{kind!r} is not a kind of key")
 

@@ -6,15 +6,20 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
+from nopea.core.decryption.gcp import GcpAccount, account_of, read_credentials
 from nopea.core.decryption.sigv4 import AwsLogin
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
 
 VAULT_TOKEN = "sops.vault-token"
 AWS_KMS = "sops.aws-kms"
+GCP_KMS = "sops.gcp-kms"
+LOGINS = (VAULT_TOKEN, AWS_KMS, GCP_KMS)
+"""What a Secret may have instead of private keys."""
 CA_CRT = "ca.crt"
 _NO_SECRET = Secret(b"")
 _FIELDS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
@@ -29,15 +34,17 @@ class KeyLogins:
 
     vault_token: Secret = _NO_SECRET
     aws: AwsLogin | None = field(default=None, repr=False)
+    gcp: GcpAccount | None = field(default=None, repr=False)
     ca_crt: str = field(default="", repr=False)
     """PEM certificates of authorities that are trusted beside those of the system."""
 
     def digest(self) -> bytes:
         """Return what tells logins apart, and does not tell them."""
-        aws = self.aws
-        parts = [self.vault_token.reveal(), self.ca_crt.encode()]
-        if aws is not None:
-            parts += [aws.access_key.encode(), aws.secret_key.reveal(), aws.session_token.reveal()]
+        parts: list[Any] = [self.vault_token.reveal(), self.ca_crt]
+        if (aws := self.aws) is not None:
+            parts += ["aws", aws.access_key, aws.secret_key.reveal(), aws.session_token.reveal()]
+        if (gcp := self.gcp) is not None:
+            parts += ["gcp", gcp.email, gcp.key_id, gcp.private_key.reveal()]
         return hashlib.sha256(msgspec.msgpack.encode(parts)).digest()
 
 
@@ -49,17 +56,27 @@ def parse_key_logins(data: Mapping[str, bytes], *, name: str) -> KeyLogins | Pro
     token = data.get(VAULT_TOKEN, b"").strip()
     if token and not _PRINTED.fullmatch(token.decode("latin-1")):
         return _invalid(name, VAULT_TOKEN, "is not a token")
-    aws = None
-    if (text := data.get(AWS_KMS)) is not None:
-        found = _lines(text)
-        access_key, secret_key, session_token = (found.get(each, "") for each in _FIELDS)
-        if not access_key or not secret_key:
-            return _invalid(name, AWS_KMS, "has no aws_access_key_id and aws_secret_access_key")
-        aws = AwsLogin(
-            access_key=access_key, secret_key=Secret(secret_key), session_token=Secret(session_token)
-        )
+    aws = _aws(data[AWS_KMS]) if AWS_KMS in data else None
+    if isinstance(aws, str):
+        return _invalid(name, AWS_KMS, aws)
+    gcp = _gcp(data[GCP_KMS]) if GCP_KMS in data else None
+    if isinstance(gcp, str):
+        return _invalid(name, GCP_KMS, gcp)
     ca_crt = data.get(CA_CRT, b"").decode(errors="replace")
-    return KeyLogins(vault_token=Secret(token), aws=aws, ca_crt=ca_crt)
+    return KeyLogins(vault_token=Secret(token), aws=aws, gcp=gcp, ca_crt=ca_crt)
+
+
+def _aws(text: bytes) -> AwsLogin | str:
+    found = _lines(text)
+    access_key, secret_key, session_token = (found.get(each, "") for each in _FIELDS)
+    if not access_key or not secret_key:
+        return "has no aws_access_key_id and aws_secret_access_key"
+    return AwsLogin(access_key=access_key, secret_key=Secret(secret_key), session_token=Secret(session_token))
+
+
+def _gcp(text: bytes) -> GcpAccount | str:
+    found = read_credentials(text)
+    return found if isinstance(found, str) else account_of(found)
 
 
 def _lines(text: bytes) -> dict[str, str]:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nopea.core.decryption import aws, vault
-from nopea.core.decryption.keys import KmsKey, VaultKey, WrappedKey
+from nopea.core.decryption import aws, gcp, vault
+from nopea.core.decryption.keys import GcpKey, KmsKey, VaultKey, WrappedKey
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _URI = re.compile(r"(?P<address>https?://[^/]+)/v1/(?P<mount>.+)/keys/(?P<name>[^/]+)")
@@ -46,7 +46,8 @@ def _rule(text: str) -> KeyRule:
     if not _NAMESPACE.fullmatch(namespace) or not _is_key(uri):
         raise InvalidRuleError(
             f"{text!r} is not NAMESPACE=KEY, where KEY is the ARN of a KMS key, ARN+ROLE, "
-            "or https://HOST/v1/MOUNT/keys/NAME"
+            "https://HOST/v1/MOUNT/keys/NAME, "
+            "or projects/PROJECT/locations/PLACE/keyRings/RING/cryptoKeys/NAME"
         )
     return KeyRule(namespace, uri)
 
@@ -54,6 +55,8 @@ def _rule(text: str) -> KeyRule:
 def _is_key(uri: str) -> bool:
     if (found := _URI.fullmatch(uri)) is not None:
         return vault.is_written_well(VaultKey(id="", ciphertext="", **found.groupdict()))
+    if gcp.is_written_well(GcpKey(id="", resource=uri, ciphertext="")):
+        return True
     arn, _, role = uri.partition("+")
     return aws.place_of(KmsKey(id="", arn=arn, role=role, ciphertext="")) is not None
 

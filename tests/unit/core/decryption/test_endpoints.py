@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from nopea.core.decryption.endpoints import IN_PUBLIC, KMS, STS, Endpoints, endpoints_of
+import pytest
+
+from nopea.core.decryption.endpoints import CLOUD_KMS, IN_PUBLIC, KMS, STS, Endpoints, endpoints_of
 
 
 def test_the_variables_of_awss_own_tools() -> None:
@@ -10,6 +12,15 @@ def test_the_variables_of_awss_own_tools() -> None:
     found = endpoints_of({"AWS_ENDPOINT_URL": "https://all", "AWS_ENDPOINT_URL_KMS": "https://kms"})
     assert found == Endpoints({KMS: "https://kms", STS: "https://all"})
     assert endpoints_of({}) == IN_PUBLIC
+
+
+@pytest.mark.parametrize(
+    "address", ["kms.acme.example", "https://kms.acme.example", "https://kms.acme.example/"]
+)
+def test_the_variable_of_sops_for_google_cloud(address: str) -> None:
+    """It has a host, or a URL."""
+    found = endpoints_of({"SOPS_GCP_KMS_ENDPOINT": address})
+    assert found == Endpoints({CLOUD_KMS: "https://kms.acme.example"})
 
 
 def test_what_nobody_names_is_in_public() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nopea.core.decryption.keys import MAX_KEYS, MAX_OPENINGS, KmsKey, Opening, VaultKey, openings_of
+from nopea.core.decryption.keys import MAX_KEYS, MAX_OPENINGS, GcpKey, KmsKey, Opening, VaultKey, openings_of
 
 KMS = {
     "id": "1",
@@ -24,18 +24,24 @@ VAULT = {
     "name": "shop",
     "ciphertext": "wrapped",
 }
+GCP = {"id": "3", "kind": "gcp", "resource": "projects/p", "ciphertext": "wrapped"}
 
 
 def test_an_opening_is_read() -> None:
     """Groups of keys, of which a file needs some."""
-    (found,) = openings_of([{"file": "a.yaml", "needed": 1, "groups": [[KMS, VAULT]]}])
+    (found,) = openings_of([{"file": "a.yaml", "needed": 1, "groups": [[KMS, VAULT, GCP]]}])
 
     kms = KmsKey(id="1", arn="arn:a", role="arn:r", context={"a": "b"}, ciphertext="wrapped")
     vault = VaultKey(
         id="2", address="https://vault.example", mount="team/transit", name="shop", ciphertext="wrapped"
     )
-    assert found == Opening("a.yaml", 1, ((kms, vault),))
-    assert (kms.uri, vault.uri) == ("arn:a+arn:r", "https://vault.example/v1/team/transit/keys/shop")
+    gcp = GcpKey(id="3", resource="projects/p", ciphertext="wrapped")
+    assert found == Opening("a.yaml", 1, ((kms, vault, gcp),))
+    assert [key.uri for key in (kms, vault, gcp)] == [
+        "arn:a+arn:r",
+        "https://vault.example/v1/team/transit/keys/shop",
+        "projects/p",
+    ]
     assert "wrapped" not in repr(found)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from tests.unit.core.decryption.test_gcp import ACCOUNT, CREDENTIALS
+
+from nopea.core.decryption.gcp import GcpAccount
 from nopea.core.decryption.logins import NO_KEY_LOGINS, KeyLogins, parse_key_logins
 from nopea.core.decryption.sigv4 import AwsLogin
 from nopea.core.problem import Code, Problem
@@ -31,6 +35,11 @@ def test_a_login_at_aws(text: bytes) -> None:
     assert _parsed(sops__aws_kms=text).aws == aws
 
 
+def test_a_service_account_of_google_cloud() -> None:
+    """Its file, as Google gives it."""
+    assert _parsed(sops__gcp_kms=CREDENTIALS.encode()).gcp == ACCOUNT
+
+
 def test_a_token_and_an_authority() -> None:
     """A line break at the end of a file is not part of a token; nothing prints."""
     found = _parsed(sops__vault_token=b"hvs.token\n", ca__crt=b"PEM")
@@ -47,6 +56,9 @@ def test_a_token_and_an_authority() -> None:
         {"sops.aws-kms": b"aws_access_key_id: AKIASHOP"},
         {"sops.aws-kms": b"\xff\x00"},
         {"sops.aws-kms": b"aws_access_key_id: AKIA SHOP\naws_secret_access_key: a b"},
+        {"sops.gcp-kms": b"{"},
+        {"sops.gcp-kms": b'{"type": "service_account", "private_key": "Evil"}'},
+        {"sops.gcp-kms": b'{"type": "external_account", "token_url": "https://Evil"}'},
     ],
 )
 def test_what_is_no_login_is_refused(data: dict[str, bytes]) -> None:
@@ -63,6 +75,13 @@ def test_what_is_no_login_is_refused(data: dict[str, bytes]) -> None:
 def test_digests_tell_logins_apart() -> None:
     """Every part counts, and none is in it."""
     aws = AwsLogin(access_key="a", secret_key=Secret("b"))
+    account = GcpAccount(email="a", key_id="b", private_key=Secret("c"))
+    accounts = [
+        account,
+        replace(account, email="x"),
+        replace(account, key_id="x"),
+        replace(account, private_key=Secret("x")),
+    ]
     found = {
         logins.digest()
         for logins in (
@@ -71,6 +90,7 @@ def test_digests_tell_logins_apart() -> None:
             KeyLogins(ca_crt="a"),
             KeyLogins(aws=aws),
             KeyLogins(aws=AwsLogin(access_key="ab", secret_key=Secret(""))),
+            *(KeyLogins(gcp=account) for account in accounts),
         )
     }
-    assert len(found) == 5
+    assert len(found) == 9

@@ -6,19 +6,26 @@ from dataclasses import replace
 
 import pytest
 
-from nopea.core.decryption.keys import KmsKey, VaultKey, WrappedKey
+from nopea.core.decryption.keys import GcpKey, KmsKey, VaultKey, WrappedKey
 from nopea.core.decryption.rules import InvalidRuleError, KeyRule, any_allows, parse_rules
 
 ARN = "arn:aws:kms:eu-west-2:111122223333:key/a"
 ROLE = "arn:aws:iam::111122223333:role/team/sops"
 KMS = KmsKey(id="1", arn=ARN, ciphertext="x")
 VAULT = VaultKey(id="1", address="https://v.example:8200", mount="a/transit", name="shop", ciphertext="x")
-RULES = parse_rules(f"shop={ARN}, shop={ARN}+{ROLE},\ntill={VAULT.uri},")
+RESOURCE = "projects/acme.example:keys/locations/europe-west1/keyRings/shop/cryptoKeys/a"
+GCP = GcpKey(id="1", resource=RESOURCE, ciphertext="x")
+RULES = parse_rules(f"shop={ARN}, shop={ARN}+{ROLE},\ntill={VAULT.uri}, till={RESOURCE},")
 
 
 def test_rules_are_read() -> None:
     """As `sops` prints keys; without any, nothing is allowed."""
-    assert (KeyRule("shop", ARN), KeyRule("shop", f"{ARN}+{ROLE}"), KeyRule("till", VAULT.uri)) == RULES
+    assert (
+        KeyRule("shop", ARN),
+        KeyRule("shop", f"{ARN}+{ROLE}"),
+        KeyRule("till", VAULT.uri),
+        KeyRule("till", RESOURCE),
+    ) == RULES
     assert parse_rules("") == ()
 
 
@@ -35,6 +42,9 @@ def test_rules_are_read() -> None:
         ("till", replace(VAULT, address="https://v.example"), False),
         ("till", replace(VAULT, mount="transit"), False),
         ("till", replace(VAULT, name="shop2"), False),
+        ("till", GCP, True),
+        ("shop", GCP, False),
+        ("till", replace(GCP, resource=f"{RESOURCE}b"), False),
     ],
 )
 def test_a_rule_is_for_one_namespace_and_one_key(namespace: str, key: WrappedKey, is_allowed: bool) -> None:
@@ -57,6 +67,8 @@ def test_a_rule_is_for_one_namespace_and_one_key(namespace: str, key: WrappedKey
         "shop=https://v.example/v1/transit/keys/../x",
         "shop=https://user:pw@v.example/v1/transit/keys/x",
         "shop=https://v.example/v1/transit/keys/x?y",
+        f"shop={RESOURCE}/cryptoKeyVersions/1",
+        "shop=projects/*/locations/eu/keyRings/shop/cryptoKeys/a",
     ],
 )
 def test_what_is_no_rule_is_refused(text: str) -> None:
