@@ -133,8 +133,8 @@ class Fetcher:
     ) -> Snapshot:
         """Parse the manifests of a commit that was fetched before; asks servers only for what is lost.
 
-        With `fresh`, the newest version of a chart elsewhere is looked up, as by `snapshot`. With `or_last`, a
-        rendering that fails is answered with the last one of the same files.
+        With `fresh`, the newest version of a chart elsewhere is looked up, as by `snapshot`. With `or_last`,
+        a rendering that fails is answered with the last one of the same files.
         """
         if isinstance(commit, str):
             commit = await self._git.head(remote, commit, timeout_seconds=_timeout(spec))

@@ -54,7 +54,7 @@ def test_the_comment_is_found_again_by_its_marker() -> None:
 
 def test_the_comment_says_what_keeps_a_merge_from_being_applied() -> None:
     """As text: a note may have names from the cluster."""
-    comment = comment_of(KEY, without_plan([]), commit="", branch="more", notes=("It is <held>.",))
+    comment = comment_of(KEY, without_plan([]), merge=None, branch="more", notes=("It is <held>.",))
 
     assert "<p>It is &lt;held&gt;.</p>" in comment.text
 
