@@ -216,6 +216,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
                 Commenter(api),
                 events,
                 cluster=settings.notify.cluster,
+                count=instruments.pull_request_plan,
             )
         parts = Parts(
             client=client,

@@ -154,6 +154,11 @@ WEBHOOK_SECONDS = _histogram(
     buckets=_QUICK,
 )
 
+# Pull requests.
+PULL_REQUEST_PLANS = _counter(
+    "nopea_pull_request_plans_total", "Plans of pull requests for a GitRepository, by result.", "result"
+)
+
 # Sinks.
 SINK_DELIVERED = _counter("nopea_sink_delivered_total", "Messages that a sink accepted.", "sink")
 SINK_DROPPED = _counter(
@@ -189,6 +194,7 @@ COUNTED = (
     API_SECONDS,
     WEBHOOKS,
     WEBHOOK_SECONDS,
+    PULL_REQUEST_PLANS,
 )
 """Counted as things happen."""
 

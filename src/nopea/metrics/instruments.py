@@ -84,6 +84,7 @@ class Instruments:
         self._api_seconds = _histogram(catalogue.API_SECONDS, self.registry)
         self._webhooks = _counter(catalogue.WEBHOOKS, self.registry)
         self._webhook_seconds = _histogram(catalogue.WEBHOOK_SECONDS, self.registry)
+        self._plans = _counter(catalogue.PULL_REQUEST_PLANS, self.registry)
         self.synced_at: dict[RepoKey, float] = {}
         """When a repository was last synced (Unix time); a scrape drops deleted repositories."""
         for outcome in Outcome:
@@ -114,6 +115,10 @@ class Instruments:
         """Count a delivery; the provider is known once the sender is authenticated."""
         self._webhooks(provider, result).inc()
         self._webhook_seconds(result).observe(seconds)
+
+    def pull_request_plan(self, result: str) -> None:
+        """Count what became of the plan of a pull request."""
+        self._plans(result).inc()
 
     def on_transition(self, transition: Transition) -> None:
         """Count the sync of a transition, if there was one."""

@@ -7,6 +7,8 @@ and what is said, `planner.py` plans, `commenter.py` writes.
 from __future__ import annotations
 
 import asyncio
+import enum
+from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
@@ -54,6 +56,15 @@ _GRANTS: Final = {
 }
 
 
+class _Result(enum.StrEnum):
+    """Why there is no comment."""
+
+    DELAYED = "delayed"
+    DROPPED = "dropped"
+    REFUSED = "refused"
+    CRASHED = "crashed"
+
+
 _NO_PROVIDER: Final = "Set spec.webhook.provider to github, gitlab or gitea."
 
 
@@ -84,7 +95,10 @@ class PullRequestPlans:
         events: EventRecorder,
         *,
         cluster: str = "",
+        count: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`count` is told what became of each plan: see `_Result`, and how its comment was written."""
+        self._count = count
         self._services = services
         self._planner = planner
         self._commenter = commenter
@@ -143,6 +157,7 @@ class PullRequestPlans:
         except SyncError as error:  # of the credentials: the sync reports it too
             self._not_planned(request, str(error))
         except Exception as error:  # noqa: BLE001 - a bug in one plan must not end the process
+            self._count(_Result.CRASHED)
             log.crash(log_events.pull_request_plan_crashed, error, repo=request.repository)
 
     async def _plan(self, request: PlanRequest) -> None:
@@ -167,6 +182,7 @@ class PullRequestPlans:
             self._tell(repository, "There is no token for the API of the Git server.", hint)
             return
         if self._refused.get(key) == digest:
+            self._count(_Result.REFUSED)
             return
         pull_request, began = request.pull_request, _now()
         planned = await self._planner.plan(
@@ -197,6 +213,7 @@ class PullRequestPlans:
             self._tell(repository, f"{error}.", hint)
             return
         self._told.pop(key, None)
+        self._count(written)
         log.write(
             log_events.pull_request_planned,
             repo=key,
@@ -211,6 +228,7 @@ class PullRequestPlans:
         if not self._queue.retry(request, now=_now(), after=pause):
             self._not_planned(request, why)
             return
+        self._count(_Result.DELAYED)
         log.write(
             log_events.pull_request_waits,
             repo=request.repository,
@@ -220,11 +238,13 @@ class PullRequestPlans:
         )
 
     def _not_planned(self, request: PlanRequest, why: str) -> None:
+        self._count(_Result.DROPPED)
         number = request.pull_request.number
         log.write(log_events.pull_request_not_planned, repo=request.repository, number=number, why=why)
 
     def _tell(self, repository: Repository, message: str, hint: str) -> None:
         """Say once what stands in the way of all comments of a repository."""
+        self._count(_Result.REFUSED)
         problem = Problem(code=Code.PULL_REQUEST_PLAN, message=f"No plan is commented: {message}", hint=hint)
         if self._told.get(repository.key) == problem.message:
             return

@@ -58,6 +58,16 @@ def test_a_sync_is_counted_once_with_its_duration() -> None:
     assert found.value("nopea_sync_duration_seconds_count", result="failed") == 1.0
 
 
+def test_plans_of_pull_requests_are_counted_by_result() -> None:
+    """Those whose comment was written, and those that have none."""
+    instruments = Instruments()
+    for result in ("created", "refused", "created"):
+        instruments.pull_request_plan(result)
+
+    found = scraped(instruments).all("nopea_pull_request_plans_total")
+    assert {dict(labels)["result"]: value for labels, value in found.items()} == {"created": 2, "refused": 1}
+
+
 def test_every_trigger_has_its_label() -> None:
     """No trigger is counted as unknown, and each has its own label."""
     labels = {trigger_label((trigger,)) for trigger in Trigger}

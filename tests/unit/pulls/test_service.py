@@ -83,6 +83,7 @@ class Service:
     plans: PullRequestPlans
     planner: FakePlanner
     api: MemoryApi
+    counted: list[str]
 
     def offer(self, number: int = 7, key: RepoKey = KEY) -> None:
         """Announce a pull request."""
@@ -112,10 +113,11 @@ async def _running(planner: FakePlanner | None = None, **spec: Any) -> AsyncIter
         }  # fmt: skip
         place.repository()
         made, api = planner or FakePlanner(), MemoryApi()
-        plans = PullRequestPlans(place.services, made, Commenter(api), place.events)
+        counted: list[str] = []
+        plans = PullRequestPlans(place.services, made, Commenter(api), place.events, count=counted.append)
         running = [tasks.spawn(plans.run(), name="plans"), tasks.spawn(place.events.run(), name="events")]
         try:
-            yield Service(place, plans, made, api)
+            yield Service(place, plans, made, api, counted)
         finally:
             await tasks.end(*running)
 
@@ -129,6 +131,7 @@ async def test_a_pull_request_is_planned_and_commented() -> None:
         assert len(service.comments()) == 1
         assert service.comments()[0].startswith("<!-- nopea-plan shop/web -->\n### Nopea plan: 1 to delete\n")
         assert service.planner.asked == [(7, False)]
+        assert service.counted == ["created"]
 
 
 async def test_only_so_many_are_planned_at_a_time() -> None:
@@ -152,6 +155,7 @@ async def test_an_outage_is_waited_for_and_a_long_one_given_up() -> None:
         service.offer()
         await asyncio.sleep(3600)
         assert (len(service.planner.asked), service.comments()) == (MOST_TRIES, [])
+        assert service.counted == ["delayed"] * (MOST_TRIES - 1) + ["dropped"]
 
 
 async def test_a_commit_that_does_not_arrive_is_not_waited_for_for_long() -> None:
@@ -174,6 +178,7 @@ async def test_a_bug_costs_one_plan() -> None:
         await asyncio.sleep(60)
 
         assert [len(service.comments(number)) for number in (1, 2)].count(1) == 1
+        assert sorted(service.counted) == ["crashed", "created"]
 
 
 async def test_a_refusal_is_told_once_with_what_to_grant() -> None:
@@ -193,6 +198,7 @@ async def test_a_refusal_is_told_once_with_what_to_grant() -> None:
         assert "`issue: write`" in note
         assert sent == 2
         assert len(service.comments(3)) == 1
+        assert service.counted == ["refused", "refused", "created"]
 
 
 async def test_a_pull_request_that_is_lost_stops_no_other() -> None:
