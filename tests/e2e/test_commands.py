@@ -286,6 +286,24 @@ def test_suspend_and_resume_one_object(site: Site) -> None:
     assert not [name for name in annotations if "suspend" in name]
 
 
+def test_a_commit_that_break_glass_keeps_out_is_told(site: Site) -> None:
+    """The commit counts as applied, the object is as before: `get`, `why` and `diff` say so."""
+    repo = site.sync("shop", _web())
+    assert _nopea(site, "suspend", "shop", "configmap/web").code == 0
+    repo.git.commit(_web(colour="green"))
+    synced = _nopea(site, "sync", "shop", "--wait")
+    assert (synced.code, "1 suspended" in synced.out) == (0, True), synced
+
+    assert "0 objects in sync, 1 protected by break-glass" in _nopea(site, "get", "shop").out
+    assert "Applied 0 of 1 object" in repo.condition("Applied")["message"]
+    why = _nopea(site, "why", "shop")
+    assert (why.code, f"suspended ConfigMap {site.namespace}/web" in why.out) == (0, True), why
+    diff = _nopea(site, "diff", "shop")
+    assert (diff.code, ".data.colour: blue; green in Git" in diff.out) == (1, True), diff
+    assert _nopea(site, "resume", "shop", "configmap/web").code == 0
+    _wait_colour(site, "green")
+
+
 def _folder(path: Path, files: dict[str, str]) -> str:
     for name, content in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -204,10 +204,11 @@ def _at_last_commit(
     """Return the records; those without their hash get the last commit if that was applied in full.
 
     What they were applied from is compared with Git then. The last commit declares the same as an older one
-    in which an object was applied last, and is the only one that has to be read.
+    in which an object was applied last, and is the only one that has to be read. Under break-glass an object
+    stays as an older one declares it.
     """
     commit = status.last_applied_commit
-    if not commit or commit != status.last_attempted_commit:
+    if not commit or commit != status.last_attempted_commit or status.suspended_count:
         return applied
     return {
         key: replace(last, commit=commit) if last.commit and not last.hash else last

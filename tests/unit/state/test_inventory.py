@@ -68,6 +68,25 @@ async def test_inventory_objects_stay_until_the_status_has_their_entries() -> No
     assert objects.bodies == {}
 
 
+@pytest.mark.parametrize(("protected", "commit"), [(None, "new"), (0, "new"), (1, "old")])
+async def test_under_break_glass_an_object_is_as_an_older_commit_declares_it(
+    protected: int | None, commit: str
+) -> None:
+    """Else what the newest one changes would count as applied."""
+    applied = {ObjectKey("", "ConfigMap", "shop", "web"): LastApplied(hash="", projection="p", commit="old")}
+    status = GitRepositoryStatus(
+        inventory=inventory.pack(applied),
+        last_applied_commit="new",
+        last_attempted_commit="new",
+        suspended_count=protected,
+    )
+    state = RepositoryState(uid=REPOSITORY.uid, status=status)
+
+    await InventoryStore(cast("Any", Objects())).load(replace(REPOSITORY, status=status), state)
+
+    assert [each.commit for each in state.applied.values()] == [commit]
+
+
 async def test_a_crash_before_the_trim_leaves_no_inventory_objects_behind() -> None:
     """The next process deletes Inventory objects that the status no longer needs, even unreadable ones."""
     objects = Objects()

@@ -25,7 +25,7 @@ from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
 from nopea.core.status.conditions import NOT_HEALTHY
 from nopea.core.status.drifts import why_left
-from nopea.core.status.object_states import unpack_states
+from nopea.core.status.object_states import SyncStatus, unpack_states
 from nopea.core.status.read_only import is_read_only
 
 _FIELDS = 3
@@ -214,6 +214,15 @@ def _others(repository: Repository) -> Iterator[Concern]:
     if contended is not None and contended.status == "True":
         since = contended.last_transition_time
         yield Concern(kind=ConcernKind.CONTENDED, message=contended.message, since=since)
+    for key, state in unpack_states(repository.status.object_states).objects.items():
+        if state.sync is SyncStatus.SUSPENDED:
+            why = state.sync_message or "break-glass"
+            yield Concern(
+                kind=ConcernKind.SUSPENDED,
+                message=f"Nothing is written to it, not even changes in Git ({why}).",
+                hint=f"`nopea resume {repository.key.arguments} {key}` ends it.",
+                object=str(key),
+            )
     if repository.suspended:
         hint = f"`nopea resume {repository.key.arguments}` ends it."
         suspended = find(conditions, SUSPENDED)

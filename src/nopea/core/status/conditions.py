@@ -129,8 +129,11 @@ def applied_line(report: ReconcileReport) -> str:
     drifted = sum(result.drifts for result in report.objects)
     left = f" {drifted} drifted and not reverted." if drifted else ""
     objects = "object" if declared == 1 else "objects"
+    protected = sum(result.declared and result.reason is Reason.BREAK_GLASS for result in report.objects)
+    number = f"{declared - protected} of {declared}" if protected else str(declared)
+    left = f"{f' {protected} protected by break-glass.' if protected else ''}{left}"
     held = f" Rolled back: {report.pin.left} is not followed." if report.pin else ""
-    return f"Applied {declared} {objects} at {report.commit.id[:SHORT_COMMIT]}{also}.{left}{held}"
+    return f"Applied {number} {objects} at {report.commit.id[:SHORT_COMMIT]}{also}.{left}{held}"
 
 
 def report_line(report: ReconcileReport) -> str:

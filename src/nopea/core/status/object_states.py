@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from nopea.core.api import packed
 from nopea.core.api.status import MAX_OBJECT_STATES
+from nopea.core.api.times import format_time
 from nopea.core.drift.find import who
 from nopea.core.health.condition import HealthSummary
 from nopea.core.health.rules import HealthStatus
@@ -166,5 +167,6 @@ def _of_result(result: ObjectResult) -> ObjectState:
         by = f"{verb} by {who(owner.manager, owner.user)}" if owner else ""
         return ObjectState(sync=SyncStatus.DRIFTED, sync_message=by[:_MOST_CHARACTERS])
     if result.reason is Reason.BREAK_GLASS:
-        return ObjectState(sync=SyncStatus.SUSPENDED)
+        until = f" until {format_time(result.retry_at)}" if result.retry_at else ""
+        return ObjectState(sync=SyncStatus.SUSPENDED, sync_message=f"break-glass{until}")
     return GOOD

@@ -155,6 +155,8 @@ def state_line(status: GitRepositoryStatus, *, brief: str) -> str:
     else:
         count = status.in_sync_count or 0
         line = f"{count} {'object' if count == 1 else 'objects'} in sync"
+        if status.suspended_count:
+            line = f"{line}, {status.suspended_count} protected by break-glass"
     return _bounded(line)
 
 

@@ -10,7 +10,7 @@ from tests.fakes.samples import READY, repository
 from nopea.core.health.rules import HealthStatus
 from nopea.core.objects import ObjectKey
 from nopea.core.status.concerns import ConcernKind, concerns_of
-from nopea.core.status.object_states import ObjectState, pack_states
+from nopea.core.status.object_states import ObjectState, SyncStatus, pack_states
 
 API = ObjectKey("apps", "Deployment", "shop", "api")
 ERROR = {
@@ -124,6 +124,19 @@ def test_the_hint_of_drift_is_what_works(action: str, suspend: bool, told: str) 
 def test_only_some_need_somebody(kind: ConcernKind) -> None:
     """A suspension is what somebody wants, and who waits is woken."""
     assert kind.needs_somebody is (kind in tuple(ConcernKind)[:4])
+
+
+def test_an_object_under_break_glass_is_told() -> None:
+    """Git may have changed it since; nobody sees that in the cluster."""
+    protected = pack_states(
+        {API: ObjectState(sync=SyncStatus.SUSPENDED, sync_message="break-glass until 6:00")}
+    )
+
+    (held,) = concerns_of(repository(status={"conditions": [READY], "objectStates": protected}))
+
+    assert (held.kind, held.object) == (ConcernKind.SUSPENDED, "apps/Deployment shop/api")
+    assert held.message == "Nothing is written to it, not even changes in Git (break-glass until 6:00)."
+    assert held.hint == "`nopea resume api -n shop apps/Deployment shop/api` ends it."
 
 
 def test_a_suspension_and_a_rollback_are_told() -> None:

@@ -16,6 +16,7 @@ from nopea.core.health.condition import HealthSummary
 from nopea.core.health.rules import failed as health_failed
 from nopea.core.health.rules import progressing
 from nopea.core.objects import ObjectKey
+from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
 from nopea.core.status.conditions import applied_line, failure_line, report_line
 from nopea.core.status.events import event_lines
@@ -156,6 +157,10 @@ def test_a_folder_that_is_gone_is_no_failure_of_git() -> None:
 def test_a_report_in_sentences() -> None:
     """Events and commit statuses use them."""
     assert report_line(SYNCED) == applied_line(SYNCED) == "Applied 1 object at c0ffee0."
+    protected = replace(result_of("b", Outcome.SKIPPED), reason=Reason.BREAK_GLASS)
+    assert applied_line(report(objects=[result_of("a"), protected])) == (
+        "Applied 1 of 2 objects at c0ffee0. 1 protected by break-glass."
+    )
     wrong = failed(WRONG)
     assert report_line(wrong) == failure_line(wrong, [WRONG])
     assert report_line(wrong).startswith("Applied 0 of 1 objects. NOPEA-K003")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from random import Random
 
 from hypothesis import given, settings
@@ -62,13 +63,15 @@ def test_nothing_is_recorded_while_all_is_well() -> None:
 
 def test_each_object_has_its_sync() -> None:
     """Failed, drifted and suspended are told apart; the failure has its code."""
-    suspended = replace(result_of("c", Outcome.SKIPPED), reason=Reason.BREAK_GLASS)
+    until = datetime(2026, 11, 24, 6, tzinfo=UTC)
+    suspended = replace(result_of("c", Outcome.SKIPPED), reason=Reason.BREAK_GLASS, retry_at=until)
     text = states_after("", report(objects=[FAILED, drifted("b"), suspended]))
 
     found = unpack_states(text)
 
     assert [state.sync for state in found.objects.values()] == ["Failed", "Drifted", "Suspended"]
     assert found.objects[A].sync_message == "NOPEA-K003: no such field"
+    assert found.objects[suspended.key].sync_message == "break-glass until 2026-11-24T06:00:00Z"
     assert not found.has_more
 
 

@@ -19,7 +19,7 @@ from nopea.core.health.rules import failed as health_failed
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
-from nopea.core.status.report import ReconcileReport, Result
+from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.status import crashed, progressing, reported
 from nopea.core.status.summary import problem_line, short_object, shown_revision
 
@@ -66,6 +66,17 @@ def in_file(source: str, code: Code = Code.YAML_SYNTAX) -> Problem:
         ),
         (after(SYNCED), "2 objects in sync"),
         (after(report(objects=[result_of("a")])), "1 object in sync"),
+        (
+            after(
+                report(
+                    objects=[
+                        result_of("a"),
+                        replace(result_of("b", Outcome.SKIPPED), reason=Reason.BREAK_GLASS),
+                    ]
+                )
+            ),
+            "1 object in sync, 1 protected by break-glass",
+        ),
         (after(replace(SYNCED, health=CRASH)), "Deployment api: CrashLoopBackOff (exit code 1)"),
         (after(report(objects=[edited()])), "ConfigMap web changed by kubectl-edit, not reverted"),
         (
