@@ -67,14 +67,14 @@ class Tools:
 
     async def list_repositories(self, namespace: str = "") -> str:
         """List GitRepositories: revision, summary, and whether each needs somebody."""
-        found = await self._run(self._repositories(namespace))
+        found, now = await self._run(self._repositories(namespace)), datetime.now(UTC)
         rows = [
             {
                 "repository": str(each.key),
                 "revision": each.status.revision,
                 "summary": each.status.summary,
                 "suspended": each.suspended,
-                "needsSomebody": any(one.kind.needs_somebody for one in concerns_of(each)),
+                "needsSomebody": any(one.kind.needs_somebody for one in concerns_of(each, now=now)),
             }
             for each in found
         ]
@@ -82,8 +82,8 @@ class Tools:
 
     async def status(self, namespace: str = "") -> str:
         """Say whether everything is all right: the controller, and what needs somebody, worst first."""
-        found = await self._run(self._repositories(namespace))
-        concerns = [(each, concerns_of(each)) for each in found]
+        found, now = await self._run(self._repositories(namespace)), datetime.now(UTC)
+        concerns = [(each, concerns_of(each, now=now)) for each in found]
         controller = await self._run(liveness(self._client, namespace or self._namespace))
         needy = [each for each in concerns if any(one.kind.needs_somebody for one in each[1])]
         return answer({**status_json(needy, controller=controller), "fine": len(concerns) - len(needy)})
@@ -93,7 +93,9 @@ class Tools:
         repository = await self._repository(name, namespace)
         controller = await self._run(liveness(self._client, repository.key.namespace))
         told = status_json([], controller=controller)["controller"]
-        return answer({**why_json(repository, concerns_of(repository)), "controller": told})
+        return answer(
+            {**why_json(repository, concerns_of(repository, now=datetime.now(UTC))), "controller": told}
+        )
 
     async def drift(self, name: str, namespace: str = "") -> str:
         """List what differs from Git in the cluster and was not reverted: field, from, to, and who did it."""

@@ -95,7 +95,8 @@ async def _show(client: KubeClient, namespace: str, found: Sequence[Repository],
     from nopea.cli.output.messages import print_document, terminal_width
     from nopea.core.status.concerns import concerns_of
 
-    concerns = [(repository, concerns_of(repository)) for repository in found]
+    now = datetime.now(UTC)
+    concerns = [(repository, concerns_of(repository, now=now)) for repository in found]
     controller = await liveness(client, namespace)
     needy = needing_somebody(concerns)
     if output == "name":
@@ -103,7 +104,7 @@ async def _show(client: KubeClient, namespace: str, found: Sequence[Repository],
             click.echo(str(repository.key))
     elif output in ("text", "wide"):
         width = terminal_width() if output == "text" else None
-        for line in status_lines(concerns, controller=controller, now=datetime.now(UTC), width=width):
+        for line in status_lines(concerns, controller=controller, now=now, width=width):
             click.echo(line)
     else:
         print_document(status_json(concerns, controller=controller), output)

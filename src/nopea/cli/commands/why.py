@@ -57,13 +57,14 @@ async def _show(client: KubeClient, namespace: str, name: str, output: str) -> i
     from nopea.core.status.concerns import concerns_of
 
     repository = await read_repository(client, RepoKey(namespace, name))
-    concerns = concerns_of(repository)
+    now = datetime.now(UTC)
+    concerns = concerns_of(repository, now=now)
     controller = await liveness(client, repository.key.namespace)
     if output != "text":
         told = status_json([], controller=controller)["controller"]
         print_document({**why_json(repository, concerns), "controller": told}, output)
     else:
-        now, width = datetime.now(UTC), terminal_width()
+        width = terminal_width()
         for line in why_lines(repository, concerns, controller=controller, now=now, width=width):
             click.echo(line)
     return int(any(each.kind.needs_somebody for each in concerns) or controller.running is False)
@@ -80,7 +81,8 @@ async def _show_all(client: KubeClient, namespace: str, output: str, *, everywhe
     from nopea.core.status.concerns import concerns_of
 
     found = await list_repositories(client, namespace, everywhere=everywhere, falls_back=False)
-    needy = needing_somebody([(repository, concerns_of(repository)) for repository in found])
+    now = datetime.now(UTC)
+    needy = needing_somebody([(repository, concerns_of(repository, now=now)) for repository in found])
     controller = await liveness(client, namespace)
     if output != "text":
         print_document(status_json(needy, controller=controller), output)
@@ -90,7 +92,7 @@ async def _show_all(client: KubeClient, namespace: str, output: str, *, everywhe
             click.echo(line)
         for repository, concerns in needy:
             click.echo()
-            for line in why_lines(repository, concerns, now=datetime.now(UTC), width=width):
+            for line in why_lines(repository, concerns, now=now, width=width):
                 click.echo(line)
         where = "the cluster" if everywhere else f"namespace {namespace}"
         if not found:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
+from datetime import UTC, datetime
 
 from nopea.cli.doctor.finding import Finding, good, problem, warning
 from nopea.cli.doctor.troubles import first_of
-from nopea.core.api.conditions import FETCHED, find
+from nopea.core.api.conditions import FETCHED, READY, find
 from nopea.core.api.entries import StatusError
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
@@ -77,9 +78,17 @@ def _failure(host: str, code: str, failing: list[tuple[Repository, StatusError]]
 
 def repository_findings(repositories: list[Repository]) -> Iterator[Finding]:
     """Yield how many GitRepositories there are, and how many need somebody."""
+    now = datetime.now(UTC)
     needy = [
-        each for each in repositories if any(concern.kind.needs_somebody for concern in concerns_of(each))
+        each
+        for each in repositories
+        if any(concern.kind.needs_somebody for concern in concerns_of(each, now=now))
     ]
+    unseen = [each for each in needy if find(each.status.conditions, READY) is None]
+    if unseen:
+        names = first_of(str(each.key) for each in unseen)
+        why = "Check that a controller runs that watches this namespace: `nopea run --namespace` watches one."
+        yield problem("repositories", f"No controller has ever looked at {names}.", why)
     total = "1 GitRepository" if len(repositories) == 1 else f"{len(repositories)} GitRepositories"
     if needy:
         text = (

@@ -37,6 +37,8 @@ class Repository:
     sync_requested_at: str
     heal_requested: str = ""
     confirm_prune: str = ""
+    created: str = ""
+    """When the object was created, as Kubernetes writes times."""
     abandoned: bool = False
     has_finalizer: bool = False
     pin: Pin | None = None
@@ -110,6 +112,7 @@ def parse_repository(raw: Mapping[str, Any], *, policy: TenancyPolicy = LEAST) -
         sync_requested_at=str(annotations.get(names.SYNC_REQUESTED_ANNOTATION, ""))[:256],
         heal_requested=str(annotations.get(names.HEAL_REQUESTED_ANNOTATION, ""))[:512],
         confirm_prune=str(annotations.get(names.CONFIRM_PRUNE_ANNOTATION, ""))[:64],
+        created=str(metadata.get("creationTimestamp") or ""),
         abandoned=annotations.get(names.ABANDON_ANNOTATION) == "true",
         has_finalizer=names.FINALIZER in (metadata.get("finalizers") or ()),
         pin=pin if isinstance(pin, Pin) else None,

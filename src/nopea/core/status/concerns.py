@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from nopea.core.api.conditions import (
     CONTENDED,
@@ -18,6 +19,7 @@ from nopea.core.api.conditions import (
 from nopea.core.api.entries import Condition, DriftEntry, StatusError
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.times import parse_time
 from nopea.core.drift.find import who
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.health.rules import HealthStatus
@@ -64,6 +66,8 @@ class ConcernKind(enum.StrEnum):
 
 
 ORDER = tuple(ConcernKind)
+UNSEEN = timedelta(minutes=1)
+"""How long a new GitRepository may wait for its first look: a controller that watches it takes seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +83,32 @@ class Concern:
     since: str = ""
 
 
-def concerns_of(repository: Repository) -> tuple[Concern, ...]:
-    """Return everything that somebody should know, worst first; empty when all is well."""
-    found = [*_failures(repository), *_unhealthy(repository), *_drifts(repository), *_others(repository)]
+def concerns_of(repository: Repository, *, now: datetime | None = None) -> tuple[Concern, ...]:
+    """Return everything that somebody should know, worst first; empty when all is well.
+
+    With `now`, a GitRepository that no controller has looked at for longer than `UNSEEN` is failing.
+    """
+    found = [
+        *_unseen(repository, now),
+        *_failures(repository),
+        *_unhealthy(repository),
+        *_drifts(repository),
+        *_others(repository),
+    ]
     return tuple(sorted(found, key=lambda each: ORDER.index(each.kind)))
+
+
+def _unseen(repository: Repository, now: datetime | None) -> Iterator[Concern]:
+    if find(repository.status.conditions, READY) is not None:
+        return
+    created = parse_time(repository.created)
+    is_late = now is not None and created is not None and now - created > UNSEEN
+    yield Concern(
+        kind=ConcernKind.FAILING if is_late else ConcernKind.WAITING,
+        message="The controller has not looked at it yet.",
+        hint="Check that `nopea run` runs and watches this namespace.",
+        since=repository.created if is_late else "",
+    )
 
 
 def _failures(repository: Repository) -> Iterator[Concern]:
@@ -98,10 +124,8 @@ def _failures(repository: Repository) -> Iterator[Concern]:
         yield Concern(kind=ConcernKind.FAILING, message=f"{what} not listed.")
     ready = find(status.conditions, READY)
     if ready is None:
-        message = "The controller has not looked at it yet."
-        hint = "Check that `nopea run` runs and watches this namespace."
-        yield Concern(kind=ConcernKind.WAITING, message=message, hint=hint)
-    elif is_read_only(status.conditions):
+        return
+    if is_read_only(status.conditions):
         hint = f"`nopea plan {repository.key.arguments}` shows each object."
         since = ready.last_transition_time
         yield Concern(kind=ConcernKind.READ_ONLY, message=ready.message, hint=hint, since=since)

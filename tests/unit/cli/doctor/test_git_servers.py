@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.fakes.samples import READY, raw_repository
@@ -91,3 +93,13 @@ def test_what_has_a_line_already_is_not_told_again() -> None:
     assert list(git_findings([told], told={(told.key, Code.GIT_SECRET_MISSING)})) == []
     (found,) = git_findings([told, other], told={(told.key, Code.GIT_SECRET_MISSING)})
     assert "git.example fails 1 of 2 repositories (shop/b)" in found.message
+
+
+def test_what_no_controller_has_looked_at_is_a_problem() -> None:
+    """It may be in a namespace that is not watched; one that was created just now is none."""
+    old = replace(repository("old", "https://git.example/a"), created="2026-11-24T05:00:00Z")
+    new = replace(repository("new", "https://git.example/a"), created=datetime.now(UTC).isoformat())
+
+    found = [each for each in repository_findings([old, new]) if each.verdict is Verdict.PROBLEM]
+
+    assert [each.message for each in found] == ["No controller has ever looked at shop/old."]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -66,6 +68,18 @@ def _condition(type_: str, status: str = "True", message: str = "It is so.") -> 
 def test_the_worst_comes_first(status: dict[str, Any], kinds: list[str]) -> None:
     """What nobody must do something about comes last."""
     assert [each.kind for each in concerns_of(repository(status=status))] == kinds
+
+
+@pytest.mark.parametrize(("seconds", "kind"), [(59, "waiting"), (61, "failing"), (None, "waiting")])
+def test_what_no_controller_looks_at_needs_somebody(seconds: int | None, kind: str) -> None:
+    """It may be in a namespace that is not watched."""
+    created = datetime(2026, 11, 24, 5, tzinfo=UTC)
+    new = replace(repository(), created="2026-11-24T05:00:00Z")
+
+    (concern,) = concerns_of(new, now=None if seconds is None else created + timedelta(seconds=seconds))
+
+    assert concern.kind == kind
+    assert "watches this namespace" in concern.hint
 
 
 def test_an_error_is_told_whole() -> None:
