@@ -221,5 +221,9 @@ func (j *job) archiveOf(dependency, otherwise string) string {
 }
 
 func invalidChart(folder string, err error) *problem {
-	return newProblem(kindInvalidChart, "The chart cannot be loaded.").in(path.Join(folder, "Chart.yaml")).at(lineIn(err)).because(err)
+	file := "Chart.yaml"
+	if strings.Contains(err.Error(), "cannot load values.yaml") {
+		file = "values.yaml"
+	}
+	return newProblem(kindInvalidChart, "The chart cannot be loaded.").in(path.Join(folder, file)).at(lineIn(err)).because(err)
 }

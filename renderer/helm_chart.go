@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io/fs"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -76,6 +77,11 @@ func (j *job) chartFiles(folder string) ([]*archive.BufferedFile, error) {
 		if int64(len(content)) > archive.MaxDecompressedFileSize {
 			return nil, newProblem(kindInvalidChart, "A file of a chart may have %d bytes at most.", archive.MaxDecompressedFileSize).in(name)
 		}
+		if parsed.MatchString(relative) {
+			if err := checkStored(name, content); err != nil {
+				return nil, err
+			}
+		}
 		if strings.HasSuffix(name, ".tgz") {
 			if err := j.measure(content, name); err != nil {
 				return nil, err
@@ -86,6 +92,9 @@ func (j *job) chartFiles(folder string) ([]*archive.BufferedFile, error) {
 	}
 	return result, nil
 }
+
+// parsed are the files of a chart that Helm reads itself, whatever its templates do.
+var parsed = regexp.MustCompile(`^(?:Chart\.yaml|values\.schema\.json|templates/.*|crds/.*|charts/.*\.tgz)$`)
 
 // ignored applies .helmignore to a file and to each folder above it, as a walk over a disk would.
 func ignored(rules *ignore.Rules, name string) bool {

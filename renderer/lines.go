@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"path"
 	"regexp"
 	"strings"
 )
@@ -12,6 +13,15 @@ func shown(name string) string {
 		return "the repository's root"
 	}
 	return name
+}
+
+// folders are paths of folders as a reference in a kustomization names them.
+func folders(names []string) []string {
+	result := make([]string, len(names))
+	for i, name := range names {
+		result[i] = path.Join(name, ".")
+	}
+	return result
 }
 
 // lineOf returns the first line that holds a text, from 1; 0 where none does.

@@ -30,6 +30,7 @@ const (
 	kindNotYAML                = "not_yaml"
 	kindNoValuesFile           = "no_values_file"
 	kindEncrypted              = "encrypted"
+	kindLFSPointer             = "lfs_pointer"
 	kindNoKey                  = "no_key"
 	kindKeyNotAsked            = "key_not_asked"
 	kindBadMAC                 = "bad_mac"

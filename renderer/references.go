@@ -49,7 +49,7 @@ func (r *references) folder(folder string, by reference) int {
 	for _, above := range r.stack {
 		if above == folder || folder == "" || strings.HasPrefix(above, folder+"/") {
 			r.add(newProblem(kindCycle, "The kustomization refers to %s, which it is part of.", shown(folder)).
-				in(by.from).at(by.line).with("names", append(slices.Clone(r.stack), folder)))
+				in(by.from).at(by.line).with("names", folders(append(slices.Clone(r.stack), folder))))
 			return 0
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"time"
 )
 
@@ -181,8 +182,19 @@ func (j *job) readable(name string) ([]byte, error) {
 	return j.decoded(name, content)
 }
 
+// checkStored refuses a file whose content is not in the repository: what stands for it must not be taken for it.
+func checkStored(name string, content []byte) error {
+	if bytes.HasPrefix(content, []byte("version https://git-lfs.github.com/spec/")) {
+		return newProblem(kindLFSPointer, "The file is a Git LFS pointer, which stands for a file that is not in the repository.").in(name)
+	}
+	return nil
+}
+
 // decoded decrypts a file and checks its content before a library parses it.
 func (j *job) decoded(name string, content []byte) ([]byte, error) {
+	if err := checkStored(name, content); err != nil {
+		return nil, err
+	}
 	content, err := j.decrypt(name, content)
 	if err != nil {
 		return nil, err

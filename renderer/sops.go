@@ -67,10 +67,15 @@ func (j *job) decryptMarked(name string, format formats.Format, content []byte) 
 	}
 	plain, err := j.decryptAs(name, format, content)
 	var failed *problem
-	if format == formats.Yaml && errors.As(err, &failed) && failed.kind == kindBadMAC {
-		// Documents that were encrypted one by one have a MAC each.
-		if separate, err := j.decryptSeparately(name, content); err == nil || errors.Is(err, errWanted) {
-			return separate, err
+	// Documents that were encrypted one by one have a MAC each, and plain ones before them have no metadata.
+	plainFirst := err == nil && bytes.Equal(plain, content)
+	if format == formats.Yaml && (plainFirst || errors.As(err, &failed) && failed.kind == kindBadMAC) {
+		separate, several := j.decryptSeparately(name, content)
+		if several == nil || errors.Is(several, errWanted) {
+			return separate, several
+		}
+		if plainFirst && errors.As(several, &failed) {
+			err = several
 		}
 	}
 	if errors.As(err, &failed) {
@@ -115,10 +120,12 @@ func (j *job) decryptAs(name string, format formats.Format, content []byte) ([]b
 	return plain, nil
 }
 
+// documentStart is a line that begins another document of a file.
+var documentStart = regexp.MustCompile(`(?m)^---(?:[ \t]+#.*|[ \t]*)$`)
+
 // decryptSeparately decrypts each document of a file by its own metadata; documents without any stay.
 func (j *job) decryptSeparately(name string, content []byte) ([]byte, error) {
-	const separator = "\n---\n"
-	parts := strings.Split(string(content), separator)
+	parts := documentStart.Split(strings.ReplaceAll(string(content), "\r\n", "\n"), -1)
 	if len(parts) < 2 {
 		return nil, errors.New("one document")
 	}
@@ -127,7 +134,7 @@ func (j *job) decryptSeparately(name string, content []byte) ([]byte, error) {
 		if !sopsMarkers[formats.Yaml].MatchString(part) {
 			continue
 		}
-		plain, err := j.decryptAs(name, formats.Yaml, []byte(part+"\n"))
+		plain, err := j.decryptAs(name, formats.Yaml, []byte(part))
 		if errors.Is(err, errWanted) {
 			wanted = err
 			continue // so that the answer asks for the keys of all documents
@@ -135,9 +142,9 @@ func (j *job) decryptSeparately(name string, content []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		parts[i] = string(bytes.TrimSuffix(plain, []byte("\n")))
+		parts[i] = "\n" + strings.TrimSuffix(string(plain), "\n") + "\n"
 	}
-	return []byte(strings.Join(parts, separator)), wanted
+	return []byte(strings.Join(parts, "---")), wanted
 }
 
 // dataKey returns the key of a file's values, which one of the request's keys must open. Where only a key service can open

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,8 +214,11 @@ func TestDocumentsOfOneFileAreDecryptedTogetherOrOneByOne(t *testing.T) {
 	group := sops.KeyGroup{key}
 	one, two := encrypt(t, formats.Yaml, secret, group), encrypt(t, formats.Yaml, other, group)
 	for name, content := range map[string][]byte{
-		"together":   encrypt(t, formats.Yaml, secret+"---\n"+other, group),
-		"one by one": append(append(one, "---\n"...), two...),
+		"together":    encrypt(t, formats.Yaml, secret+"---\n"+other, group),
+		"one by one":  slices.Concat(one, []byte("---\n"), two),
+		"commented":   slices.Concat([]byte("---\n"), one, []byte("--- # the other\n"), two),
+		"windows":     bytes.ReplaceAll(slices.Concat(one, []byte("---\n"), two), []byte("\n"), []byte("\r\n")),
+		"plain first": slices.Concat([]byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: open}\n---\n"), two),
 	} {
 		result, err := renderFiles(&request{
 			Kind: "plain", Files: map[string][]byte{"a.yaml": content}, Decryption: &decryptionSpec{Age: []string{private}},

@@ -125,7 +125,7 @@ func (j *job) substituteIn(document document, values map[string]string, budget *
 	result, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil || !bytes.HasPrefix(result, []byte("{")) {
 		// The library's text would quote the values.
-		return nil, fail(kindBadSubstitution, "The object is not YAML once its variables are replaced; quote the ${…} whose value has special characters.")
+		return nil, fail(kindBadSubstitution, "The object is not YAML once its variables are replaced; a value with special characters needs quotes of its own, as in \"'*.example'\".")
 	}
 	return result, nil
 }

@@ -206,6 +206,50 @@ def test_bases_in_a_circle_are_refused(renderer: Renderer) -> None:
     assert (error["kind"], error["file"]) == ("cycle", "b/kustomization.yaml")
 
 
+def test_a_circle_through_the_root_is_told(renderer: Renderer) -> None:
+    """The root has a name there too."""
+    error = renderer.refuse(
+        {"kustomization.yaml": "resources: [b]\n", "b/kustomization.yaml": "resources: [..]\n"}
+    )
+
+    assert (error["kind"], error["names"]) == ("cycle", [".", "b", "."])
+
+
+LFS_POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12\n"
+
+
+@pytest.mark.parametrize("file", ["kustomization.yaml", "a.yaml", "patch.yaml", "logo.txt"])
+def test_a_file_that_is_elsewhere_is_not_taken_for_its_pointer(renderer: Renderer, file: str) -> None:
+    """Not even by a generator, which takes any content."""
+    files = {
+        "kustomization.yaml": "resources: [a.yaml]\npatches: [{path: patch.yaml}]\n"
+        "configMapGenerator: [{name: g, files: [logo.txt]}]\n",
+        "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+        "patch.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: b}\n",
+        "logo.txt": "logo",
+    }
+    renderer.render(files)
+
+    error = renderer.refuse({**files, file: LFS_POINTER})
+
+    assert (error["kind"], error["file"]) == ("lfs_pointer", file)
+
+
+@pytest.mark.parametrize("file", ["Chart.yaml", "values.yaml", "templates/a.yaml", "charts/db-1.0.0.tgz"])
+def test_a_chart_is_not_made_of_pointers(renderer: Renderer, file: str) -> None:
+    """A pointer that Helm does not read itself may be there, such as a picture in its README."""
+    files = {
+        "Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+        "templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+        "docs/picture.png": LFS_POINTER,
+    }
+    renderer.render(files, kind="helm", helm={"releaseName": "a"})
+
+    error = renderer.refuse({**files, file: LFS_POINTER}, kind="helm", helm={"releaseName": "a"})
+
+    assert (error["kind"], error["file"]) == ("lfs_pointer", file)
+
+
 def test_a_path_out_of_the_repository_is_refused(renderer: Renderer) -> None:
     """`..` above the root is not a file of the disk."""
     error = renderer.refuse({"kustomization.yaml": "resources: [../../etc/passwd]\n"})

@@ -17,7 +17,7 @@ from nopea.core.api.spec import Decryption, GitRepositorySpec
 from nopea.core.api.tenancy import TenancyPolicy
 from nopea.core.decryption.logins import LOGINS, NO_KEY_LOGINS, KeyLogins, parse_key_logins
 from nopea.core.downloads.logins import NO_LOGINS, Logins, parse_logins
-from nopea.core.manifests.inputs import Capabilities, RenderInputs
+from nopea.core.manifests.inputs import Capabilities, RenderInputs, problem_of_names
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.kube.client import KubeClient
@@ -72,6 +72,8 @@ class ClusterInputs:
             variables = {}
             for reference in spec.substitute_from:
                 data = await self._data(self._as_account(owner, spec), owner, reference)
+                if (problem := problem_of_names(data, _what(owner, reference))) is not None:
+                    raise StalledError(problem)
                 variables |= {name: value.decode(errors="replace") for name, value in data.items()}
             variables |= spec.substitute or {}
         return RenderInputs(
@@ -143,7 +145,7 @@ class ClusterInputs:
         self, client: KubeClient, owner: RepoKey, reference: ValuesReference
     ) -> Mapping[str, Any]:
         """Return a ConfigMap or Secret; empty for an optional one that is missing."""
-        what = f"{reference.kind} {owner.namespace}/{reference.name}"
+        what = _what(owner, reference)
         target = _RESOURCES[reference.kind].at(name=reference.name, namespace=owner.namespace)
         try:
             live = await client.get(target)
@@ -167,8 +169,12 @@ def _missing(what: str) -> Problem:
     )
 
 
+def _what(owner: RepoKey, reference: ValuesReference) -> str:
+    return f"{reference.kind} {owner.namespace}/{reference.name}"
+
+
 def _no_key(owner: RepoKey, reference: ValuesReference, key: str) -> Problem:
-    what = f"{reference.kind} {owner.namespace}/{reference.name}"
+    what = _what(owner, reference)
     return Problem(
         code=Code.INPUT_MISSING,
         message=f"{what} has no key {key}.",

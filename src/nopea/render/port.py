@@ -15,6 +15,7 @@ from nopea.core.decryption.keys import openings_of
 from nopea.core.downloads.items import RemoteItem, RemoteKind
 from nopea.core.downloads.versions import ChartVersion
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
+from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
 from nopea.core.problem import printable
 from nopea.git.pool import Pool
@@ -85,7 +86,8 @@ class RenderPort:
             ended = "failed" if "err" in answer else "ok"
         except OperationError as error:
             ended = error.kind
-            raise problems.failure_of(error.kind, error.message, path=path) from error
+            tool = Tool.HELM if kind == Tool.HELM else None
+            raise problems.failure_of(error.kind, error.message, path=path, tool=tool) from error
         finally:
             self._measure(kind, ended, time.perf_counter() - started)
         if "err" in answer:

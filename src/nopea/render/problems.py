@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nopea.core.manifests.tool import Tool
 from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
 from nopea.git.protocol import ErrorKind
 from nopea.render.program import NAME, VARIABLE
@@ -57,6 +58,7 @@ KINDS: dict[str, tuple[Code, str]] = {
     "template": (Code.TEMPLATE_FAILED, f"Correct the template or the values. {_TEMPLATE}"),
     "not_yaml": (Code.TEMPLATE_OUTPUT, f"Correct the template. {_TEMPLATE}"),
     "no_values_file": (Code.RENDER_FILE_MISSING, _PUSH),
+    "lfs_pointer": (Code.LFS_POINTER, "Keep files that are rendered out of Git LFS."),
     "encrypted": (
         Code.ENCRYPTED,
         "Set spec.decryption, or remove the file and create its objects in another way.",
@@ -107,12 +109,14 @@ def _problem(raw: Mapping[str, Any], *, path: str) -> Problem:
     )
 
 
-def failure_of(kind: ErrorKind, message: str, *, path: str) -> SyncError:
+def failure_of(kind: ErrorKind, message: str, *, path: str, tool: Tool | None = None) -> SyncError:
     """Return the error for a request without an answer: it was late, or cost its process its life."""
     if kind is ErrorKind.TIMEOUT:
         code, hint = Code.RENDERING_TIMEOUT, _LATE
     elif kind in (ErrorKind.MEMORY, ErrorKind.TOO_BIG):
         code, hint = Code.RENDERING_TOO_BIG, "Divide the folder between several GitRepositories."
+        if tool is Tool.HELM:
+            hint = "Look for a template that calls itself through tpl, or for lists that grow without end."
     else:
         code, hint = _FAILED
     problem = Problem(code=code, message=f"The folder cannot be rendered: {message}.", hint=hint, source=path)

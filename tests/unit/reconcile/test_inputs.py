@@ -78,6 +78,22 @@ async def test_variables_are_merged_in_order() -> None:
     assert (await _inputs(cluster)).variables is None
 
 
+async def test_a_key_that_is_no_variable_is_named() -> None:
+    """With the object that has it; the value is not told."""
+    cluster = FakeCluster()
+    _stored(
+        cluster, "Secret", "tls", ok=_encoded("1"), **{"tls.crt": _encoded("hidden"), "2nd": _encoded("2")}
+    )
+
+    with pytest.raises(StalledError) as caught:
+        await _inputs(cluster, substituteFrom=[{"kind": "Secret", "name": "tls"}])
+
+    (problem,) = caught.value.problems
+    assert problem.code is Code.SUBSTITUTION_INVALID
+    assert "2nd and 1 more of Secret shop/tls" in problem.message
+    assert "hidden" not in str(problem)
+
+
 async def test_the_versions_that_were_read_are_told() -> None:
     """An empty one for what is missing: its creation must be noticed."""
     cluster = FakeCluster()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nopea.core.manifests.tool import Tool
 from nopea.core.problem import Code, StalledError, TransientError
 from nopea.git.protocol import ErrorKind
 from nopea.render.problems import KINDS, error_of, failure_of, no_program
@@ -66,6 +67,13 @@ def test_a_request_without_an_answer_has_a_code(kind: ErrorKind, code: Code, is_
 
     assert (error.problems[0].code, error.problems[0].source) == (code, "deploy")
     assert isinstance(error, TransientError) is is_retried
+
+
+def test_a_chart_that_uses_up_the_memory_may_have_a_loop() -> None:
+    """To divide it would not help."""
+    error = failure_of(ErrorKind.MEMORY, "it was so", path="deploy", tool=Tool.HELM)
+
+    assert "tpl" in error.problems[0].hint
 
 
 def test_a_missing_program_says_how_to_get_it() -> None:

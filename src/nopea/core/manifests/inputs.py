@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nopea.core.api.references import ReferenceKind
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.decryption.logins import NO_KEY_LOGINS, KeyLogins
 from nopea.core.downloads.logins import NO_LOGINS, Logins
+from nopea.core.problem import Code, Problem
+
+_VARIABLE = re.compile("[_A-Za-z][_A-Za-z0-9]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,21 @@ def references_of(spec: GitRepositorySpec) -> frozenset[InputReference]:
 def refers_to_cluster(spec: GitRepositorySpec) -> bool:
     """Return whether the rendering depends on ConfigMaps or Secrets, which may change without a commit."""
     return bool(references_of(spec))
+
+
+def problem_of_names(names: Iterable[str], object_: str) -> Problem | None:
+    """Return the problem of a ConfigMap or Secret with keys that are not names of variables."""
+    wrong = sorted(name for name in names if not _VARIABLE.fullmatch(name))
+    if not wrong:
+        return None
+    more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return Problem(
+        code=Code.SUBSTITUTION_INVALID,
+        message=f"The key {wrong[0]}{more} of {object_} cannot be the name of a variable: letters, digits "
+        "and _ are allowed, a digit not first.",
+        hint="Rename it, or have spec.substituteFrom refer to an object with variables only.",
+        object=object_,
+    )
 
 
 def transforms(spec: GitRepositorySpec) -> bool:
