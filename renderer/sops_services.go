@@ -20,12 +20,12 @@ const (
 )
 
 // notAsked are the services that the parent does not speak to, by SOPS's names.
-var notAsked = map[string]string{"azure_kv": "Azure Key Vault", "hckms": "HuaweiCloud KMS"}
+var notAsked = map[string]string{"hckms": "HuaweiCloud KMS"}
 
 // wrappedKey is a data key, or a part of one, that a key service must open. The parent gives it in decryption.opened.
 type wrappedKey struct {
 	ID         string            `msgpack:"id"`
-	Kind       string            `msgpack:"kind"` // kms, vault or gcp
+	Kind       string            `msgpack:"kind"` // kms, vault, gcp or azure
 	ARN        string            `msgpack:"arn,omitempty"`
 	Role       string            `msgpack:"role,omitempty"`
 	Context    map[string]string `msgpack:"context,omitempty"`
@@ -33,6 +33,7 @@ type wrappedKey struct {
 	Address    string            `msgpack:"address,omitempty"`
 	Mount      string            `msgpack:"mount,omitempty"`
 	Name       string            `msgpack:"name,omitempty"`
+	Version    string            `msgpack:"version,omitempty"`
 	Ciphertext string            `msgpack:"ciphertext"`
 }
 
@@ -52,6 +53,10 @@ func wrapped(asked *keyservice.DecryptRequest) (key wrappedKey, ok bool) {
 		key = wrappedKey{Kind: "vault", Address: kind.VaultKey.VaultAddress, Mount: kind.VaultKey.EnginePath, Name: kind.VaultKey.KeyName}
 	case *keyservice.Key_GcpKmsKey:
 		key = wrappedKey{Kind: "gcp", Resource: kind.GcpKmsKey.ResourceId}
+	case *keyservice.Key_AzureKeyvaultKey:
+		key = wrappedKey{
+			Kind: "azure", Address: kind.AzureKeyvaultKey.VaultUrl, Name: kind.AzureKeyvaultKey.Name, Version: kind.AzureKeyvaultKey.Version,
+		}
 	default:
 		return key, false
 	}

@@ -32,6 +32,10 @@ func gcpKey(name string) *gcpkms.MasterKey {
 	return &gcpkms.MasterKey{ResourceID: "projects/acme/locations/eu/keyRings/shop/cryptoKeys/" + name, EncryptedKey: "CiQAx"}
 }
 
+func azureKey() *azkv.MasterKey {
+	return &azkv.MasterKey{VaultURL: "https://acme.vault.azure.net/", Name: "shop", Version: "0a1b", EncryptedKey: "dGVzdA"}
+}
+
 // openings returns what an answer asks for; anything else fails the test.
 func openings(t *testing.T, err error) []opening {
 	t.Helper()
@@ -54,7 +58,7 @@ func opened(asked ...opening) map[string][]byte {
 }
 
 func TestAKeyOfAServiceIsAskedForAndOpensTheFile(t *testing.T) {
-	for name, group := range map[string]sops.KeyGroup{"kms": {kmsKey("eu-west-1")}, "vault": {vaultKey()}, "gcp": {gcpKey("a")}} {
+	for name, group := range map[string]sops.KeyGroup{"kms": {kmsKey("eu-west-1")}, "vault": {vaultKey()}, "gcp": {gcpKey("a")}, "azure": {azureKey()}} {
 		files := map[string][]byte{"a.yaml": encrypt(t, formats.Yaml, secret, group)}
 		_, err := renderFiles(&request{Kind: "plain", Files: files, Decryption: &decryptionSpec{}})
 
@@ -73,6 +77,9 @@ func TestAKeyOfAServiceIsAskedForAndOpensTheFile(t *testing.T) {
 		if name == "gcp" && (key.Resource != "projects/acme/locations/eu/keyRings/shop/cryptoKeys/a" || key.Ciphertext != "CiQAx") {
 			t.Error(key)
 		}
+		if name == "azure" && (key.Address != "https://acme.vault.azure.net/" || key.Name != "shop" || key.Version != "0a1b" || key.Ciphertext != "dGVzdA") {
+			t.Error(key)
+		}
 		result, err := renderFiles(&request{Kind: "plain", Files: files, Decryption: &decryptionSpec{Opened: opened(asked...)}})
 		check(t, err)
 		if !bytes.Contains(result.Documents[0].JSON, []byte("hunter2-plain")) {
@@ -84,7 +91,7 @@ func TestAKeyOfAServiceIsAskedForAndOpensTheFile(t *testing.T) {
 func TestEachFieldOfAKeyTellsItFromOthers(t *testing.T) {
 	seen := map[string]wrappedKey{}
 	for _, key := range []wrappedKey{
-		{}, {Kind: "kms"}, {ARN: "a"}, {Role: "a"}, {Address: "a"}, {Mount: "a"}, {Name: "a"}, {Resource: "a"}, {Ciphertext: "a"},
+		{}, {Kind: "kms"}, {ARN: "a"}, {Role: "a"}, {Address: "a"}, {Mount: "a"}, {Name: "a"}, {Version: "a"}, {Resource: "a"}, {Ciphertext: "a"},
 		{Context: map[string]string{"a": "b"}}, {Context: map[string]string{"ab": ""}}, {Context: map[string]string{"a": "b", "c": "d"}},
 	} {
 		id := key.id()
@@ -204,7 +211,6 @@ func TestAnAnswerAsksForSoManyKeysOnly(t *testing.T) {
 
 func TestOtherServicesAreRefusedByName(t *testing.T) {
 	for name, group := range map[string]sops.KeyGroup{
-		"Azure Key Vault": {&azkv.MasterKey{VaultURL: "https://acme.vault.azure.net", Name: "k", Version: "1", EncryptedKey: "x"}},
 		"HuaweiCloud KMS": {&hckms.MasterKey{KeyID: "eu-west-1:a", Region: "eu-west-1", KeyUUID: "a", EncryptedKey: "x"}},
 	} {
 		_, err := renderFiles(&request{

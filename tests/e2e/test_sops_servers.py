@@ -18,9 +18,9 @@ from tests.e2e.tenancy import RBAC, binding
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Repo, Site
 from tests.gitserver import GitServer
-from tests.keys.clouds import CloudKms, Metadata
+from tests.keys.clouds import AzureCloud, CloudKms, Metadata
 from tests.keys.servers import Kms, Vault
-from tests.keys.sops import CLEAR, DATA_KEY, encrypted, gcp_key, kms_key, vault_key
+from tests.keys.sops import CLEAR, DATA_KEY, azure_key, encrypted, gcp_key, kms_key, vault_key
 
 SECRETS, MAPS = "v1 secrets", "v1 configmaps"
 OVERLAY = "resources: [secret.yaml, web.yaml]\n"
@@ -57,6 +57,13 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def azure(tls: Tls) -> Iterator[AzureCloud]:
+    """An Azure."""
+    with AzureCloud(tls) as running:
+        yield running
+
+
 @dataclass(frozen=True, slots=True)
 class Allowed:
     """A namespace, and the keys that it may use with Nopea's identity."""
@@ -67,15 +74,19 @@ class Allowed:
     """Of the key in Vault."""
     resource: str
     """Of the key in Google Cloud."""
+    azure: str
+    """The name and the version of the key in Azure."""
 
 
 @pytest.fixture(scope="module")
-def allowed(cluster: Cluster, kms: Kms, vault: Vault, cloud_kms: CloudKms) -> Iterator[Allowed]:
+def allowed(
+    cluster: Cluster, kms: Kms, vault: Vault, cloud_kms: CloudKms, azure: AzureCloud
+) -> Iterator[Allowed]:
     """It exists before the controller starts, which has rules for it."""
     namespace = f"allowed-{secrets.token_hex(4)}"
     cluster.lab.run_kubectl("create", "namespace", namespace)
     vault.create_key(namespace)
-    yield Allowed(namespace, kms.create_key(), namespace, cloud_kms.create_key())
+    yield Allowed(namespace, kms.create_key(), namespace, cloud_kms.create_key(), azure.create_key())
     cluster.delete(f"v1 namespaces /{namespace}")
 
 
@@ -108,6 +119,7 @@ def nopea(
     kms: Kms,
     vault: Vault,
     cloud_kms: CloudKms,
+    azure: AzureCloud,
     allowed: Allowed,
 ) -> Iterator[Nopea]:
     """A controller for which clouds are on this host, with an identity of its own. Its log has no secret."""
@@ -117,7 +129,10 @@ def nopea(
         f"{allowed.namespace}={allowed.arn}",
         f"{allowed.namespace}={vault.origin}/v1/transit/keys/{allowed.name}",
         f"{allowed.namespace}={allowed.resource}",
+        f"{allowed.namespace}={azure.origin}/keys/{allowed.azure}",
     )
+    azure.client("nopea-on-aks", allowed.azure, proof="token-of-the-cluster")
+    (folder / "azure-token").write_text("token-of-the-cluster")
     token = cloud_kms.token("nopea-on-gke", allowed.resource)
     (folder / "ca.crt").write_text(kms.ca_crt + vault.ca_crt)
     with pytest.MonkeyPatch.context() as patch, Metadata(token) as metadata:
@@ -127,6 +142,10 @@ def nopea(
         patch.setenv("AWS_SECRET_ACCESS_KEY", OWN_KEY)
         patch.setenv("SOPS_GCP_KMS_ENDPOINT", cloud_kms.origin)
         patch.setenv("GCE_METADATA_HOST", metadata.host)
+        patch.setenv("AZURE_AUTHORITY_HOST", azure.origin)
+        patch.setenv("AZURE_TENANT_ID", azure.TENANT)
+        patch.setenv("AZURE_CLIENT_ID", "nopea-on-aks")
+        patch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(folder / "azure-token"))
         running = Nopea(
             kubeconfig=cluster.lab.kubeconfig,
             folder=folder,
@@ -142,7 +161,8 @@ def nopea(
             assert running.stop() == 0, running.log_text()
             assert [line for line in running.logs() if "traceback" in line] == []
             _assert_no_secret(running.log_text())
-            assert token not in running.log_text()
+            for secret in (token, "token-of-the-cluster"):
+                assert secret not in running.log_text()
         finally:
             running.kill()
 
@@ -233,6 +253,21 @@ def test_a_secret_for_google_cloud_is_applied_by_the_tenants_account(site: Site,
     assert cloud_kms.decryptions[-1] == email
     _assert_told_nothing(repo)
     assert json.loads(account)["private_key"][100:140] not in f"{repo.get()} {repo.events()}"
+
+
+def test_a_secret_for_azure_is_applied_by_the_tenants_client(site: Site, azure: AzureCloud) -> None:
+    """The vault is where an operator says that one is."""
+    key, client = azure.create_key(), site.namespace
+    secret = azure.client(client, key)
+    _logins(site, sops_azure_kv=f"tenantId: {azure.TENANT}\nclientId: {client}\nclientSecret: {secret}\n")
+
+    encrypted_ = encrypted(azure_key(f"{azure.origin}/", key, azure.encrypt(key, DATA_KEY)))
+    repo = site.sync("shop", _files(encrypted_), path="plain", **SOPS)
+
+    assert _password(site) == CLEAR
+    assert azure.decryptions[-1] == client
+    _assert_told_nothing(repo)
+    assert secret not in f"{repo.get()} {repo.events()}"
 
 
 def test_any_key_of_a_file_is_enough(site: Site, kms: Kms, vault: Vault) -> None:
@@ -330,13 +365,14 @@ def allowed_site(cluster: Cluster, git_server: GitServer, nopea: Nopea, allowed:
     made.clear()
 
 
-@pytest.mark.parametrize("service", ["kms", "vault", "gcp"])
+@pytest.mark.parametrize("service", ["kms", "vault", "gcp", "azure"])
 def test_nopeas_identity_opens_what_an_operator_allows_and_no_more(
     allowed_site: Site,
     site: Site,
     kms: Kms,
     vault: Vault,
     cloud_kms: CloudKms,
+    azure: AzureCloud,
     allowed: Allowed,
     service: str,
 ) -> None:
@@ -354,15 +390,20 @@ def test_nopeas_identity_opens_what_an_operator_allows_and_no_more(
             gcp_key(resource, cloud_kms.encrypt(resource, DATA_KEY))
             for resource in (allowed.resource, cloud_kms.create_key())
         ],
+        "azure": [
+            azure_key(azure.origin, key, azure.encrypt(key, DATA_KEY))
+            for key in (allowed.azure, azure.create_key())
+        ],
     }
     mine, others = keys[service]
 
     repo = allowed_site.sync(f"mine-{service}", _files(encrypted(mine)), path="plain", **own)
     assert _password(allowed_site) == CLEAR
     _assert_told_nothing(repo)
-    used = kms.decryptions(), list(cloud_kms.decryptions)
+    used = kms.decryptions(), list(cloud_kms.decryptions), list(azure.decryptions)
     assert service != "kms" or used[0][-1] == "AKIANOPEA"
     assert service != "gcp" or used[1][-1] == "nopea-on-gke"
+    assert service != "azure" or used[2][-1] == "nopea-on-aks"
 
     site.origin("stranger", _files(encrypted(mine)))
     stranger = site.follow("stranger", path="plain", **own)
@@ -373,7 +414,7 @@ def test_nopeas_identity_opens_what_an_operator_allows_and_no_more(
     repo.sync_and_wait()
     repo.wait_failed("NOPEA-R029")
     assert (_password(allowed_site), _colour(allowed_site)) == (CLEAR, "blue")
-    assert (kms.decryptions(), cloud_kms.decryptions) == used
+    assert (kms.decryptions(), cloud_kms.decryptions, azure.decryptions) == used
     allowed_site.clear()
     for kind, name in ((SECRETS, "shop"), (MAPS, "web")):
         allowed_site.cluster.delete(allowed_site.place(kind, name))

@@ -5,6 +5,7 @@ Nobody publishes one that could run here. The clients of `sops` itself accept wh
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -17,8 +18,8 @@ from urllib.parse import parse_qsl
 import jwt
 from aiohttp import web
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.downloads.serving import ThreadedServer, Tls
 
@@ -26,6 +27,8 @@ _RESOURCE = re.compile(
     r"/v1/(projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/:]+):(encrypt|decrypt)"
 )
 _NONCE = 12
+_OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+_VERSIONS = ("7.4", "7.6", "2025-07-01")
 _AUDIENCE = "https://cloudkms.googleapis.com/"
 
 
@@ -165,6 +168,99 @@ class Metadata(ThreadedServer):
         return web.json_response(found, headers={"Metadata-Flavor": "Google"})
 
 
+class AzureCloud(ThreadedServer):
+    """A vault of Azure, and the Microsoft Entra where its clients log in; both check who asks."""
+
+    TENANT = "0a1b2c3d-0000-4000-8000-000000000001"
+
+    def __init__(self, tls: Tls) -> None:
+        super().__init__(tls=tls)
+        self.logins: list[tuple[str, str]] = []
+        """Who logged in, and for which scope."""
+        self.decryptions: list[str] = []
+        self._keys: dict[str, rsa.RSAPrivateKey] = {}
+        self._proofs: dict[str, str] = {}
+        self._tokens: dict[str, tuple[str, str]] = {}
+        self._allowed: set[tuple[str, str]] = set()
+
+    def create_key(self) -> str:
+        """Create a key and return NAME/VERSION."""
+        name = f"key-{secrets.token_hex(4)}/{secrets.token_hex(16)}"
+        self._keys[name] = new_rsa()
+        return name
+
+    def encrypt(self, key: str, data_key: bytes) -> str:
+        """Return a data key as a SOPS file has it."""
+        return _for_urls(self._keys[key].public_key().encrypt(data_key, _OAEP))
+
+    def client(self, client: str, *keys: str, proof: str = "") -> str:
+        """Create a client that may decrypt with keys; return its secret, unless a token proves it."""
+        self._proofs[client] = proof or f"8Q~{secrets.token_urlsafe(24)}"
+        self._allowed |= {(client, key) for key in keys}
+        return self._proofs[client]
+
+    def revoke(self) -> None:
+        """Forget all tokens."""
+        self._tokens.clear()
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer as both do."""
+        if request.path == f"/{self.TENANT}/oauth2/v2.0/token":
+            return self._log_in(dict(parse_qsl(await request.text())))
+        found = re.fullmatch(r"/keys/([^/]+/[^/]+)/(encrypt|decrypt)", request.path)
+        if request.method != "POST" or found is None or request.query.get("api-version") not in _VERSIONS:
+            return _azure_error(404, "NotFound")
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        who, scope = self._tokens.get(token, ("", ""))
+        if scope != "https://vault.azure.net/.default":
+            challenge = (
+                f'Bearer authorization="{self.origin}/{self.TENANT}", resource="https://vault.azure.net"'
+            )
+            return _azure_error(401, "Unauthorized", headers={"WWW-Authenticate": challenge})
+        if (who, found[1]) not in self._allowed:
+            return _azure_error(403, "Forbidden", inner="ForbiddenByRbac")
+        asked = json.loads(await request.read())
+        if asked["alg"] != "RSA-OAEP-256":
+            return _azure_error(400, "BadParameter")
+        value = base64.urlsafe_b64decode(asked["value"] + "=" * (-len(asked["value"]) % 4))
+        if found[2] == "encrypt":
+            return self._result(found[1], self._keys[found[1]].public_key().encrypt(value, _OAEP))
+        try:
+            plain = self._keys[found[1]].decrypt(value, _OAEP)
+        except ValueError:
+            return _azure_error(400, "BadParameter")
+        self.decryptions.append(who)
+        return self._result(found[1], plain)
+
+    def _result(self, key: str, value: bytes) -> web.Response:
+        return web.json_response({"kid": f"{self.origin}/keys/{key}", "value": _for_urls(value)})
+
+    def _log_in(self, fields: dict[str, str]) -> web.Response:
+        client, proof = fields.get("client_id", ""), fields.get("client_secret")
+        if fields.get("client_assertion_type") == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer":
+            proof = fields.get("client_assertion")
+        if fields.get("grant_type") != "client_credentials" or proof != self._proofs.get(client, ""):
+            said = {"error": "invalid_client", "error_description": "internal page"}
+            return web.json_response(said, status=401)
+        scope, token = fields["scope"], f"eyJ.{secrets.token_urlsafe(24)}"
+        self.logins.append((client, scope))
+        self._tokens[token] = (client, scope)
+        return web.json_response({"token_type": "Bearer", "expires_in": 3599, "access_token": token})
+
+
+def _for_urls(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _azure_error(
+    status: int, code: str, *, inner: str = "", headers: dict[str, str] | None = None
+) -> web.Response:
+    error: dict[str, Any] = {"code": code, "message": "internal page"}
+    if inner:
+        error["innererror"] = {"code": inner}
+    return web.json_response({"error": error}, status=status, headers=headers)
+
+
 ANSWER = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA{number}</AccessKeyId>
 <SecretAccessKey>given</SecretAccessKey><SessionToken>session</SessionToken>
@@ -214,3 +310,25 @@ class Agent(ThreadedServer):
             "Expiration": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
         }
         return web.json_response(login)
+
+
+class Dripping(ThreadedServer):
+    """Gives one answer to everything, slowly if it is asked to."""
+
+    def __init__(self, tls: Tls, answer: web.Response | None) -> None:
+        super().__init__(tls=tls)
+        self.seen: list[str] = []
+        self._answer = answer
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer, or drip for ever."""
+        self.seen.append(request.path)
+        if self._answer is not None:
+            return web.Response(
+                status=self._answer.status, body=self._answer.body, headers=self._answer.headers
+            )
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.05)

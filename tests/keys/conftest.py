@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from tests.downloads.serving import Tls
-from tests.keys.clouds import Agent, CloudKms, Sts
+from tests.keys.clouds import Agent, AzureCloud, CloudKms, Sts
 from tests.keys.servers import Kms, Vault
 
 from nopea.core.git.networks import Networks
@@ -39,6 +39,13 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
 def cloud_kms(tls: Tls) -> Iterator[CloudKms]:
     """A Google Cloud KMS."""
     with CloudKms(tls) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def azure(tls: Tls) -> Iterator[AzureCloud]:
+    """An Azure."""
+    with AzureCloud(tls) as running:
         yield running
 
 

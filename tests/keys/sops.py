@@ -14,7 +14,7 @@ CLEAR = "hunter2-plain"
 """The value of the key `password` of the Secret `shop`."""
 DATA_KEY = b"k" * 32
 _FILE = Path(__file__).parents[2] / "renderer" / "testdata" / "secret.yaml"
-_SORTS = {"arn": "kms", "vault_address": "hc_vault", "resource_id": "gcp_kms"}
+_SORTS = {"arn": "kms", "vault_address": "hc_vault", "resource_id": "gcp_kms", "vault_url": "azure_kv"}
 _CREATED = {"created_at": "2026-11-01T00:00:00Z"}
 
 
@@ -42,3 +42,9 @@ def vault_key(address: str, name: str, enc: str) -> dict[str, Any]:
 def gcp_key(resource: str, enc: str) -> dict[str, Any]:
     """Return a key of Google Cloud KMS."""
     return {"resource_id": resource, "enc": enc}
+
+
+def azure_key(vault_url: str, key: str, enc: str) -> dict[str, Any]:
+    """Return a key of Azure Key Vault, which is NAME/VERSION."""
+    name, _, version = key.partition("/")
+    return {"vault_url": vault_url, "name": name, "version": version, "enc": enc}

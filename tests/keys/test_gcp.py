@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -15,7 +14,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from tests.downloads.serving import ThreadedServer, Tls
-from tests.keys.clouds import CloudKms, Metadata
+from tests.keys.clouds import CloudKms, Dripping, Metadata
 from tests.keys.sops import DATA_KEY
 from tests.keys.test_port import POLICY, refusal, user
 
@@ -282,28 +281,6 @@ async def test_without_a_file_and_without_a_node_of_google_there_is_no_login() -
     assert problem.code is Code.KEY_SERVICE_UNREACHABLE
     assert IN_FILE in problem.message
     assert "127.0.0.1:9" in problem.message
-
-
-class Dripping(ThreadedServer):
-    """Gives one answer to everything, slowly if it is asked to."""
-
-    def __init__(self, tls: Tls, answer: web.Response | None) -> None:
-        super().__init__(tls=tls)
-        self.seen: list[str] = []
-        self._answer = answer
-
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer, or drip for ever."""
-        self.seen.append(request.path)
-        if self._answer is not None:
-            return web.Response(
-                status=self._answer.status, body=self._answer.body, headers=self._answer.headers
-            )
-        response = web.StreamResponse()
-        await response.prepare(request)
-        while True:
-            await response.write(b" ")
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(

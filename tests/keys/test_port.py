@@ -15,8 +15,9 @@ from tests.keys.servers import Kms, Vault
 from tests.keys.sops import DATA_KEY
 
 from nopea.core.api.tenancy import TenancyPolicy
+from nopea.core.decryption.azure import AzureLogin
 from nopea.core.decryption.endpoints import Endpoints
-from nopea.core.decryption.keys import GcpKey, KmsKey, VaultKey, WrappedKey
+from nopea.core.decryption.keys import AzureKey, GcpKey, KmsKey, VaultKey, WrappedKey
 from nopea.core.decryption.logins import KeyLogins
 from nopea.core.decryption.sigv4 import AwsLogin
 from nopea.core.git.networks import Networks
@@ -110,6 +111,9 @@ VAULT = VaultKey(
 )
 KMS = KmsKey(id="1", arn="arn:aws:kms:eu-west-2:111122223333:key/a", ciphertext="AQICAHh4")
 
+AZURE = AzureKey(
+    id="1", vault="https://acme.vault.azure.net", name="shop", version="0a1b", ciphertext="dGVzdA"
+)
 GCP = GcpKey(id="1", resource="projects/p/locations/l/keyRings/r/cryptoKeys/k", ciphertext="CiQAx")
 
 
@@ -132,6 +136,20 @@ GCP = GcpKey(id="1", resource="projects/p/locations/l/keyRings/r/cryptoKeys/k", 
         replace(GCP, resource="projects/p/locations/l/keyRings/r/cryptoKeys/k#x"),
         replace(GCP, resource="projects/p/locations/l/keyRings/r/cryptoKeys/k\n"),
         replace(GCP, resource="projects/p/locations/l/keyRings/r/cryptoKeys/k:destroy"),
+        replace(KMS, arn=""),
+        replace(VAULT, address="", name=""),
+        replace(GCP, resource=""),
+        replace(AZURE, vault="", name="", version=""),
+        replace(AZURE, vault="https://user:pw@acme.vault.azure.net"),
+        replace(AZURE, vault="https://evil.example/x.vault.azure.net"),
+        replace(AZURE, vault="https://evil.example#.vault.azure.net"),
+        replace(AZURE, vault="http://acme.vault.azure.net"),
+        replace(AZURE, vault="https://acme.vault.azure.net/secrets/x?"),
+        replace(AZURE, vault="https://acme.vault.azure.net\n"),
+        replace(AZURE, name="../secrets/x"),
+        replace(AZURE, name="a/b"),
+        replace(AZURE, version=""),
+        replace(AZURE, version="a?x"),
         replace(GCP, resource="@evil.example/projects/p/locations/l/keyRings/r/cryptoKeys/k"),
     ],
     ids=str,
@@ -143,6 +161,28 @@ async def test_what_is_not_written_as_a_key_is_sent_nowhere(services: KeyService
     assert problem.code is Code.DECRYPTION_REFUSED
     assert "is not written as a key" in problem.message
     assert "pw@" not in problem.message
+
+
+@pytest.mark.parametrize(
+    "vault",
+    [
+        "https://vault.azure.net.evil.example",
+        "https://evil.example",
+        "https://acme.vault.azure.net:8443",
+        "https://acmevault.azure.net",
+        "https://a.b.vault.azure.net",
+        "https://acme.vault.azure.net.",
+        "https://169.254.169.254",
+    ],
+)
+async def test_a_token_of_azure_goes_to_no_other_host(services: KeyServices, vault: str) -> None:
+    """Whoever may push chooses the vault; its host would get a token for all vaults of the login."""
+    login = AzureLogin(tenant="t", client="c", secret=Secret(TOKEN))
+
+    problem = await refusal(services, replace(AZURE, vault=vault), user(azure=login))
+
+    assert problem.code is Code.DECRYPTION_REFUSED
+    assert "its address is not one of Azure Key Vault" in problem.message
 
 
 class Hostile(ThreadedServer):

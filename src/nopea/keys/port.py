@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from nopea.core.api.tenancy import TenancyPolicy, receiver_violation
 from nopea.core.decryption.endpoints import IN_PUBLIC, Endpoints
-from nopea.core.decryption.keys import GcpKey, KmsKey, VaultKey, WrappedKey
+from nopea.core.decryption.keys import AzureKey, GcpKey, KmsKey, VaultKey, WrappedKey
 from nopea.core.decryption.logins import NO_KEY_LOGINS, KeyLogins
 from nopea.core.decryption.rules import any_allows
 from nopea.core.decryption.wire import Call, Declined
@@ -24,6 +24,7 @@ from nopea.core.problem import StalledError
 from nopea.core.secret import Secret
 from nopea.keys import problems
 from nopea.keys.aws import AwsKms
+from nopea.keys.azure import AzureVaults
 from nopea.keys.gcp import GoogleKms
 from nopea.keys.http import KeyWeb, NoAnswerError
 from nopea.keys.identity import IdentitySettings, KeyIdentity, NoIdentityError
@@ -72,6 +73,7 @@ class KeyServices:
         self.services: Mapping[type[WrappedKey], Service[Any, Any]] = {
             VaultKey: VaultTransit(KeyIdentity(identity, self._web)),
             KmsKey: AwsKms(KeyIdentity(identity, self._web), endpoints),
+            AzureKey: AzureVaults(KeyIdentity(identity, self._web), endpoints, policy.sops_keys),
             GcpKey: GoogleKms(KeyIdentity(identity, self._web), endpoints),
         }
         self._slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()

@@ -10,6 +10,9 @@ KMS, STS = "kms", "sts"
 CLOUD_KMS = "cloudkms"
 """Of Google Cloud; the variable is that of sops."""
 
+ENTRA = "entra"
+"""Where Azure's clients log in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
@@ -35,6 +38,7 @@ def endpoints_of(environment: Mapping[str, str]) -> Endpoints:
     found = {
         KMS: environment.get("AWS_ENDPOINT_URL_KMS") or of_aws,
         STS: environment.get("AWS_ENDPOINT_URL_STS") or of_aws,
+        ENTRA: environment.get("AZURE_AUTHORITY_HOST", "").rstrip("/"),
         CLOUD_KMS: _with_scheme(environment.get("SOPS_GCP_KMS_ENDPOINT", "")).rstrip("/"),
     }
     return Endpoints({service: url for service, url in found.items() if url})

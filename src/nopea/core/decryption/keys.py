@@ -72,7 +72,28 @@ class GcpKey:
         return _shown(self.resource)
 
 
-WrappedKey: TypeAlias = KmsKey | VaultKey | GcpKey
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureKey:
+    """The same of a key of Azure Key Vault."""
+
+    id: str
+    vault: str
+    """Its URL."""
+    name: str
+    version: str
+    ciphertext: str = field(repr=False)
+    """In base64 for URLs."""
+
+    @property
+    def uri(self) -> str:
+        """The key as `sops` prints it."""
+        return f"{self.vault}/keys/{self.name}/{self.version}"
+
+    def __str__(self) -> str:
+        return _shown(mask_url(self.uri))
+
+
+WrappedKey: TypeAlias = KmsKey | VaultKey | GcpKey | AzureKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +120,34 @@ def _opening(raw: Mapping[str, Any]) -> Opening:
 
 
 def _key(raw: Mapping[str, Any]) -> WrappedKey:
+    """Read a key. What it does not have is empty, and no service takes that for a key."""
+
+    def text(name: str) -> str:
+        return str(raw.get(name) or "")
+
     id_, ciphertext = str(raw["id"]), str(raw["ciphertext"])
     match raw["kind"]:
         case "kms":
             context = {str(name): str(value) for name, value in (raw.get("context") or {}).items()}
-            arn, role = str(raw["arn"]), str(raw.get("role") or "")
-            return KmsKey(id=id_, arn=arn, role=role, context=context, ciphertext=ciphertext)
+            return KmsKey(id=id_, arn=text("arn"), role=text("role"), context=context, ciphertext=ciphertext)
         case "vault":
             return VaultKey(
                 id=id_,
-                address=str(raw["address"]).rstrip("/"),
-                mount=str(raw["mount"]).strip("/"),
-                name=str(raw["name"]),
+                address=text("address").rstrip("/"),
+                mount=text("mount").strip("/"),
+                name=text("name"),
                 ciphertext=ciphertext,
             )
         case "gcp":
-            return GcpKey(id=id_, resource=str(raw["resource"]), ciphertext=ciphertext)
+            return GcpKey(id=id_, resource=text("resource"), ciphertext=ciphertext)
+        case "azure":
+            return AzureKey(
+                id=id_,
+                vault=text("address").rstrip("/"),
+                name=text("name"),
+                version=text("version"),
+                ciphertext=ciphertext,
+            )
         case kind:
             raise ValueError(f"{kind!r} is not a kind of key")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from nopea.core.decryption.azure import AzureLogin, login_of
 from nopea.core.decryption.gcp import GcpAccount, account_of, read_credentials
 from nopea.core.decryption.sigv4 import AwsLogin
 from nopea.core.problem import Code, Problem
@@ -18,7 +19,8 @@ from nopea.core.secret import Secret
 VAULT_TOKEN = "sops.vault-token"
 AWS_KMS = "sops.aws-kms"
 GCP_KMS = "sops.gcp-kms"
-LOGINS = (VAULT_TOKEN, AWS_KMS, GCP_KMS)
+AZURE_KV = "sops.azure-kv"
+LOGINS = (VAULT_TOKEN, AWS_KMS, GCP_KMS, AZURE_KV)
 """What a Secret may have instead of private keys."""
 CA_CRT = "ca.crt"
 _NO_SECRET = Secret(b"")
@@ -35,6 +37,7 @@ class KeyLogins:
     vault_token: Secret = _NO_SECRET
     aws: AwsLogin | None = field(default=None, repr=False)
     gcp: GcpAccount | None = field(default=None, repr=False)
+    azure: AzureLogin | None = field(default=None, repr=False)
     ca_crt: str = field(default="", repr=False)
     """PEM certificates of authorities that are trusted beside those of the system."""
 
@@ -45,6 +48,8 @@ class KeyLogins:
             parts += ["aws", aws.access_key, aws.secret_key.reveal(), aws.session_token.reveal()]
         if (gcp := self.gcp) is not None:
             parts += ["gcp", gcp.email, gcp.key_id, gcp.private_key.reveal()]
+        if (azure := self.azure) is not None:
+            parts += ["azure", azure.tenant, azure.client, azure.secret.reveal(), azure.authority]
         return hashlib.sha256(msgspec.msgpack.encode(parts)).digest()
 
 
@@ -62,8 +67,11 @@ def parse_key_logins(data: Mapping[str, bytes], *, name: str) -> KeyLogins | Pro
     gcp = _gcp(data[GCP_KMS]) if GCP_KMS in data else None
     if isinstance(gcp, str):
         return _invalid(name, GCP_KMS, gcp)
+    azure = _azure(data[AZURE_KV]) if AZURE_KV in data else None
+    if isinstance(azure, str):
+        return _invalid(name, AZURE_KV, azure)
     ca_crt = data.get(CA_CRT, b"").decode(errors="replace")
-    return KeyLogins(vault_token=Secret(token), aws=aws, gcp=gcp, ca_crt=ca_crt)
+    return KeyLogins(vault_token=Secret(token), aws=aws, gcp=gcp, azure=azure, ca_crt=ca_crt)
 
 
 def _aws(text: bytes) -> AwsLogin | str:
@@ -77,6 +85,14 @@ def _aws(text: bytes) -> AwsLogin | str:
 def _gcp(text: bytes) -> GcpAccount | str:
     found = read_credentials(text)
     return found if isinstance(found, str) else account_of(found)
+
+
+def _azure(text: bytes) -> AzureLogin | str:
+    try:
+        fields = msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return login_of(_lines(text))
+    return login_of({name: value for name, value in fields.items() if isinstance(value, str)})
 
 
 def _lines(text: bytes) -> dict[str, str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nopea.core.decryption import aws, gcp, vault
+from nopea.core.decryption import aws, azure, gcp, vault
 from nopea.core.decryption.keys import GcpKey, KmsKey, VaultKey, WrappedKey
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -46,7 +46,7 @@ def _rule(text: str) -> KeyRule:
     if not _NAMESPACE.fullmatch(namespace) or not _is_key(uri):
         raise InvalidRuleError(
             f"{text!r} is not NAMESPACE=KEY, where KEY is the ARN of a KMS key, ARN+ROLE, "
-            "https://HOST/v1/MOUNT/keys/NAME, "
+            "https://HOST/v1/MOUNT/keys/NAME, https://NAME.vault.azure.net/keys/NAME/VERSION, "
             "or projects/PROJECT/locations/PLACE/keyRings/RING/cryptoKeys/NAME"
         )
     return KeyRule(namespace, uri)
@@ -55,7 +55,7 @@ def _rule(text: str) -> KeyRule:
 def _is_key(uri: str) -> bool:
     if (found := _URI.fullmatch(uri)) is not None:
         return vault.is_written_well(VaultKey(id="", ciphertext="", **found.groupdict()))
-    if gcp.is_written_well(GcpKey(id="", resource=uri, ciphertext="")):
+    if azure.key_of(uri) or gcp.is_written_well(GcpKey(id="", resource=uri, ciphertext="")):
         return True
     arn, _, role = uri.partition("+")
     return aws.place_of(KmsKey(id="", arn=arn, role=role, ciphertext="")) is not None

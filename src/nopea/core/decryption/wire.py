@@ -20,6 +20,7 @@ MAX_DATA_KEY = 1024
 OK = 200
 _BUSY = frozenset((408, 425, 429))
 _SERVER_ERROR = 500
+_OF_URLS = str.maketrans("-_+/", "+/!!")
 T = TypeVar("T")
 
 
@@ -63,14 +64,16 @@ def seconds_until(text: str, now: datetime) -> float:
     return (moment - now).total_seconds()
 
 
-def data_key(body: bytes, *path: str) -> Secret | Declined:
-    """Return the data key at a path of a JSON answer."""
+def data_key(body: bytes, *path: str, is_for_urls: bool = False) -> Secret | Declined:
+    """Return the data key at a path of a JSON answer, in base64 or in that for URLs, without its end."""
     try:
         value = orjson.loads(body)
         for name in path:
             value = value[name]
+        if is_for_urls:
+            value = value.translate(_OF_URLS) + "=" * (-len(value) % 4)
         key = base64.b64decode(value, validate=True)
-    except (ValueError, KeyError, TypeError, binascii.Error):
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
         return Declined("the service answered without a data key")
     if not 0 < len(key) <= MAX_DATA_KEY:
         return Declined("the service answered without a data key")

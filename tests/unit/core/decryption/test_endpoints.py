@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nopea.core.decryption.endpoints import CLOUD_KMS, IN_PUBLIC, KMS, STS, Endpoints, endpoints_of
+from nopea.core.decryption.endpoints import CLOUD_KMS, ENTRA, IN_PUBLIC, KMS, STS, Endpoints, endpoints_of
 
 
 def test_the_variables_of_awss_own_tools() -> None:
@@ -21,6 +21,12 @@ def test_the_variable_of_sops_for_google_cloud(address: str) -> None:
     """It has a host, or a URL."""
     found = endpoints_of({"SOPS_GCP_KMS_ENDPOINT": address})
     assert found == Endpoints({CLOUD_KMS: "https://kms.acme.example"})
+
+
+def test_the_variable_of_azures_own_tools() -> None:
+    """Workload Identity sets it."""
+    found = endpoints_of({"AZURE_AUTHORITY_HOST": "https://login.microsoftonline.us/"})
+    assert found == Endpoints({ENTRA: "https://login.microsoftonline.us"})
 
 
 def test_what_nobody_names_is_in_public() -> None:

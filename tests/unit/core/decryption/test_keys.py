@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from nopea.core.decryption.keys import MAX_KEYS, MAX_OPENINGS, GcpKey, KmsKey, Opening, VaultKey, openings_of
+from nopea.core.decryption.keys import (
+    MAX_KEYS,
+    MAX_OPENINGS,
+    AzureKey,
+    GcpKey,
+    KmsKey,
+    Opening,
+    VaultKey,
+    openings_of,
+)
 
 KMS = {
     "id": "1",
@@ -26,23 +35,44 @@ VAULT = {
 }
 GCP = {"id": "3", "kind": "gcp", "resource": "projects/p", "ciphertext": "wrapped"}
 
+AZURE = {
+    "id": "4",
+    "kind": "azure",
+    "address": "https://a.vault.azure.net/",
+    "name": "shop",
+    "version": "1",
+    "ciphertext": "wrapped",
+}
+
 
 def test_an_opening_is_read() -> None:
     """Groups of keys, of which a file needs some."""
-    (found,) = openings_of([{"file": "a.yaml", "needed": 1, "groups": [[KMS, VAULT, GCP]]}])
+    (found,) = openings_of([{"file": "a.yaml", "needed": 1, "groups": [[KMS, VAULT, GCP, AZURE]]}])
 
     kms = KmsKey(id="1", arn="arn:a", role="arn:r", context={"a": "b"}, ciphertext="wrapped")
     vault = VaultKey(
         id="2", address="https://vault.example", mount="team/transit", name="shop", ciphertext="wrapped"
     )
     gcp = GcpKey(id="3", resource="projects/p", ciphertext="wrapped")
-    assert found == Opening("a.yaml", 1, ((kms, vault, gcp),))
-    assert [key.uri for key in (kms, vault, gcp)] == [
+    azure = AzureKey(
+        id="4", vault="https://a.vault.azure.net", name="shop", version="1", ciphertext="wrapped"
+    )
+    assert found == Opening("a.yaml", 1, ((kms, vault, gcp, azure),))
+    assert [key.uri for key in (kms, vault, gcp, azure)] == [
         "arn:a+arn:r",
         "https://vault.example/v1/team/transit/keys/shop",
         "projects/p",
+        "https://a.vault.azure.net/keys/shop/1",
     ]
     assert "wrapped" not in repr(found)
+
+
+@pytest.mark.parametrize("kind", ["kms", "vault", "gcp", "azure"])
+def test_what_a_key_does_not_have_is_empty(kind: str) -> None:
+    """A file may have an address without a name; it is told as such, not as a fault of the renderer."""
+    raw = {"id": "1", "kind": kind, "ciphertext": "wrapped"}
+    (found,) = openings_of([{"file": "a.yaml", "needed": 1, "groups": [[raw]]}])
+    assert found.groups[0][0].id == "1"
 
 
 @pytest.mark.parametrize(

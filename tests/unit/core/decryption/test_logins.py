@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.core.decryption.test_gcp import ACCOUNT, CREDENTIALS
 
+from nopea.core.decryption.azure import AzureLogin
 from nopea.core.decryption.gcp import GcpAccount
 from nopea.core.decryption.logins import NO_KEY_LOGINS, KeyLogins, parse_key_logins
 from nopea.core.decryption.sigv4 import AwsLogin
@@ -40,6 +41,20 @@ def test_a_service_account_of_google_cloud() -> None:
     assert _parsed(sops__gcp_kms=CREDENTIALS.encode()).gcp == ACCOUNT
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"tenantId: acme.example\nclientId: 1-2\nclientSecret: 8Q~a:b=c\n",
+        b'{"tenantId": "acme.example", "clientId": "1-2", "clientSecret": "8Q~a:b=c"}',
+        b'{"appId": "1-2", "displayName": "my app", "password": "8Q~a:b=c", "tenant": "acme.example"}',
+    ],
+)
+def test_a_client_of_azure(text: bytes) -> None:
+    """In YAML or JSON, with Flux's names or those that `az` prints."""
+    client = AzureLogin(tenant="acme.example", client="1-2", secret=Secret("8Q~a:b=c"))
+    assert _parsed(sops__azure_kv=text).azure == client
+
+
 def test_a_token_and_an_authority() -> None:
     """A line break at the end of a file is not part of a token; nothing prints."""
     found = _parsed(sops__vault_token=b"hvs.token\n", ca__crt=b"PEM")
@@ -56,6 +71,11 @@ def test_a_token_and_an_authority() -> None:
         {"sops.aws-kms": b"aws_access_key_id: AKIASHOP"},
         {"sops.aws-kms": b"\xff\x00"},
         {"sops.aws-kms": b"aws_access_key_id: AKIA SHOP\naws_secret_access_key: a b"},
+        {"sops.azure-kv": b"clientId: Evil"},
+        {"sops.azure-kv": b"tenantId: a\nclientId: b\nclientCertificate: |\n  Evil"},
+        {"sops.azure-kv": b'{"tenantId": "a", "clientId": "b", "clientSecret": "Evil\\n"}'},
+        {"sops.azure-kv": b'{"tenantId": "a", "clientId": "b", "clientSecret": ["Evil"]}'},
+        {"sops.azure-kv": b"[1]"},
         {"sops.gcp-kms": b"{"},
         {"sops.gcp-kms": b'{"type": "service_account", "private_key": "Evil"}'},
         {"sops.gcp-kms": b'{"type": "external_account", "token_url": "https://Evil"}'},
@@ -82,6 +102,14 @@ def test_digests_tell_logins_apart() -> None:
         replace(account, key_id="x"),
         replace(account, private_key=Secret("x")),
     ]
+    client = AzureLogin(tenant="a", client="b", secret=Secret("c"))
+    clients = [
+        client,
+        replace(client, tenant="x"),
+        replace(client, client="x"),
+        replace(client, secret=Secret("x")),
+        replace(client, authority="x"),
+    ]
     found = {
         logins.digest()
         for logins in (
@@ -91,6 +119,7 @@ def test_digests_tell_logins_apart() -> None:
             KeyLogins(aws=aws),
             KeyLogins(aws=AwsLogin(access_key="ab", secret_key=Secret(""))),
             *(KeyLogins(gcp=account) for account in accounts),
+            *(KeyLogins(azure=client) for client in clients),
         )
     }
-    assert len(found) == 9
+    assert len(found) == 14

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from nopea.core.decryption.keys import GcpKey, KmsKey, VaultKey, WrappedKey
+from nopea.core.decryption.keys import AzureKey, GcpKey, KmsKey, VaultKey, WrappedKey
 from nopea.core.decryption.rules import InvalidRuleError, KeyRule, any_allows, parse_rules
 
 ARN = "arn:aws:kms:eu-west-2:111122223333:key/a"
@@ -15,7 +15,8 @@ KMS = KmsKey(id="1", arn=ARN, ciphertext="x")
 VAULT = VaultKey(id="1", address="https://v.example:8200", mount="a/transit", name="shop", ciphertext="x")
 RESOURCE = "projects/acme.example:keys/locations/europe-west1/keyRings/shop/cryptoKeys/a"
 GCP = GcpKey(id="1", resource=RESOURCE, ciphertext="x")
-RULES = parse_rules(f"shop={ARN}, shop={ARN}+{ROLE},\ntill={VAULT.uri}, till={RESOURCE},")
+AZURE = AzureKey(id="1", vault="https://a.vault.azure.net", name="web", version="0a", ciphertext="x")
+RULES = parse_rules(f"shop={ARN}, shop={ARN}+{ROLE},\ntill={VAULT.uri}, till={RESOURCE}, web={AZURE.uri}")
 
 
 def test_rules_are_read() -> None:
@@ -25,6 +26,7 @@ def test_rules_are_read() -> None:
         KeyRule("shop", f"{ARN}+{ROLE}"),
         KeyRule("till", VAULT.uri),
         KeyRule("till", RESOURCE),
+        KeyRule("web", AZURE.uri),
     ) == RULES
     assert parse_rules("") == ()
 
@@ -42,6 +44,10 @@ def test_rules_are_read() -> None:
         ("till", replace(VAULT, address="https://v.example"), False),
         ("till", replace(VAULT, mount="transit"), False),
         ("till", replace(VAULT, name="shop2"), False),
+        ("web", AZURE, True),
+        ("shop", AZURE, False),
+        ("web", replace(AZURE, vault="https://b.vault.azure.net"), False),
+        ("web", replace(AZURE, version="0b"), False),
         ("till", GCP, True),
         ("shop", GCP, False),
         ("till", replace(GCP, resource=f"{RESOURCE}b"), False),
@@ -67,6 +73,10 @@ def test_a_rule_is_for_one_namespace_and_one_key(namespace: str, key: WrappedKey
         "shop=https://v.example/v1/transit/keys/../x",
         "shop=https://user:pw@v.example/v1/transit/keys/x",
         "shop=https://v.example/v1/transit/keys/x?y",
+        "shop=https://a.vault.azure.net/keys/web",
+        "shop=http://a.vault.azure.net/keys/web/1",
+        "shop=https://a.vault.azure.net/keys/web/*",
+        "shop=https://user:pw@a.vault.azure.net/keys/web/1",
         f"shop={RESOURCE}/cryptoKeyVersions/1",
         "shop=projects/*/locations/eu/keyRings/shop/cryptoKeys/a",
     ],
@@ -82,3 +92,8 @@ def test_vault_is_one_server() -> None:
     other = replace(VAULT, address="https://w.example")
     with pytest.raises(InvalidRuleError, match=r"https://v\.example:8200, https://w\.example"):
         parse_rules(f"shop={VAULT.uri},shop={other.uri}")
+
+
+def test_vaults_of_azure_may_be_many() -> None:
+    """A token is for the vaults of a cloud, and each rule names the address."""
+    assert len(parse_rules("shop=https://a.vault.azure.net/keys/a/1,shop=https://b.example/keys/a/1")) == 2
