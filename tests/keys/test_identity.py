@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from nopea.core.api.tenancy import TenancyPolicy
 from nopea.core.decryption.endpoints import Endpoints
 from nopea.core.decryption.keys import WrappedKey
 from nopea.core.decryption.rules import parse_rules
+from nopea.core.decryption.wire import Lent
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, SyncError
 from nopea.core.secret import Secret
@@ -89,3 +92,23 @@ async def test_without_a_rule_nopeas_login_is_never_used(kms: Kms, vault: Vault,
         for key in (kms_key(kms), vault_key(vault, "identity-none")):
             assert (await _problem(services, key, user())).code is Code.DECRYPTION_LOGIN
     assert kms.decryptions() == before
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e9, 3600.0, 0.0, -1.0])
+async def test_a_login_is_kept_for_a_while_at_most(
+    web_: KeyWeb, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """Whatever a service says of it."""
+    identity = KeyIdentity(IdentitySettings(environment={}), web_)
+    given: list[int] = []
+
+    async def give() -> Lent[int]:
+        given.append(len(given))
+        return Lent(given[-1], seconds)
+
+    found = [await identity.kept("a", give) for _ in range(2)]
+    is_kept = seconds > 0
+    assert found == ([0, 0] if is_kept else [0, 1])
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: time.monotonic() + 12 * 3600)
+    assert await identity.kept("a", give) == found[-1] + 1

@@ -19,6 +19,7 @@ from nopea.keys.http import KeyWeb
 POD_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _MAX_FILE = 64 * 1024
 _OF_LIFETIME = 0.9
+_LONGEST_SECONDS = 12 * 3600.0
 _NEW_SECONDS = 30.0
 T = TypeVar("T")
 
@@ -71,7 +72,9 @@ class KeyIdentity:
             kept, clock = self._kept.get(name), asyncio.get_running_loop().time
             if kept is None or clock() >= kept.until:
                 lent, now = await get(), clock()
-                kept = self._kept[name] = _Kept(lent.login, now, now + lent.seconds * _OF_LIFETIME)
+                # In this order, so that NaN becomes 0.
+                seconds = min(max(0.0, lent.seconds), _LONGEST_SECONDS)
+                kept = self._kept[name] = _Kept(lent.login, now, now + seconds * _OF_LIFETIME)
             login: T = kept.login
             return login
 
