@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,8 +167,7 @@ async def test_nopeas_identity_goes_to_the_vault_of_the_rule_and_to_no_other(
 async def test_a_secret_of_the_environment_comes_before_workload_identity(
     azure: AzureCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in Azure's own tools. A token that is refused is asked for again, once it is not new."""
-    monkeypatch.setattr("nopea.keys.identity._NEW_SECONDS", -1.0)
+    """As in Azure's own tools. A token that is refused is asked for again at once, if it is not new."""
     key = azure_key(azure)
     secret = azure.client(OURS, _name(key))
     identity = _in_environment(
@@ -175,11 +176,38 @@ async def test_a_secret_of_the_environment_comes_before_workload_identity(
     assert secret not in repr(identity)
     async with _services(azure, f"shop={key.uri}", identity=identity) as services:
         assert await services.open(key, user()) == Secret(DATA_KEY)
+        before = len(azure.logins)
 
         azure.revoke()
         problem = await refusal(services, key, user())
         assert (problem.code, "Unauthorized" in problem.message) == (Code.DECRYPTION_REFUSED, True)
+        assert len(azure.logins) == before, "it is new"
+
+        monkeypatch.setattr("nopea.keys.identity._NEW_SECONDS", -1.0)
         assert await services.open(key, user()) == Secret(DATA_KEY)
+        assert len(azure.logins) == before + 1
+
+
+async def test_all_who_had_an_old_token_get_the_new_one(
+    azure: AzureCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of them forgets it; and a refusal that stays is one after two tries."""
+    key, other = azure_key(azure), azure_key(azure)
+    identity = _in_environment(OURS, AZURE_CLIENT_SECRET=azure.client(OURS, _name(key)))
+    async with _services(azure, f"shop={key.uri}", f"shop={other.uri}", identity=identity) as services:
+        await services.open(key, user())
+        azure.revoke()
+        loop, before = asyncio.get_running_loop(), len(azure.logins)
+        monkeypatch.setattr(loop, "time", lambda: time.monotonic() + 60)
+
+        found = await asyncio.gather(*(services.open(key, user()) for _ in range(6)))
+        assert found == [Secret(DATA_KEY)] * 6
+        assert len(azure.logins) == before + 1
+
+        monkeypatch.setattr(loop, "time", lambda: time.monotonic() + 120)
+        problem = await refusal(services, other, user())
+        assert (problem.code, "ForbiddenByRbac" in problem.message) == (Code.DECRYPTION_REFUSED, True)
+        assert len(azure.logins) == before + 2
 
 
 async def test_without_an_identity_there_is_none(azure: AzureCloud, tmp_path: Path) -> None:

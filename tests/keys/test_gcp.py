@@ -159,6 +159,7 @@ async def test_a_token_that_is_refused_is_asked_for_again(
         problem = await refusal(services, key, user())
         assert (problem.code, "UNAUTHENTICATED" in problem.message) == (Code.DECRYPTION_REFUSED, True)
         assert "revoked" not in str(problem)
+        assert len(metadata.asked) == 2, "there may be another by now"
 
         metadata.token = cloud_kms.token("nopea-on-gke", key.resource)
         assert await services.open(key, user()) == Secret(DATA_KEY)

@@ -103,7 +103,7 @@ class KeyServices:
         try:
             if login is None:
                 self._must_be_allowed(use)
-                login = await service.own(key)
+                return await self._open_by_own(use)
             return await service.open(key, login, partial(self._ask, use))
         except NoIdentityError as error:
             raise problems.no_identity(key, str(error), is_ours=use.is_ours, is_busy=error.is_busy) from error
@@ -111,6 +111,19 @@ class KeyServices:
             if error.hint:
                 raise problems.refused(key, str(error), error.hint) from error
             raise problems.unreachable(key, str(error)) from error
+
+    async def _open_by_own(self, use: _Use) -> Secret:
+        """Open a key with Nopea's login, once more if one that was kept is refused and there is another."""
+        service, key, ask = use.service, use.key, partial(self._ask, use)
+        login = await service.own(key)
+        try:
+            return await service.open(key, login, ask)
+        except StalledError:
+            service.forget()
+            renewed = await service.own(key)
+            if renewed == login:
+                raise
+        return await service.open(key, renewed, ask)
 
     def _must_be_allowed(self, use: _Use) -> None:
         """Raise StalledError unless an operator lets the namespace use this key with Nopea's own login."""
@@ -137,8 +150,6 @@ class KeyServices:
         found = read(answer.status, answer.body)
         if not isinstance(found, Declined):
             return found
-        if use.is_ours:
-            use.service.forget()
         if found.is_busy:
             raise problems.unreachable(use.key, found.why, retry_after=answer.retry_after)
         raise problems.refused(use.key, found.why)
