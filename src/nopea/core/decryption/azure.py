@@ -19,7 +19,12 @@ from nopea.core.secret import Secret
 
 PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
 _AUTHORITIES = frozenset(
-    (PUBLIC_AUTHORITY, "https://login.microsoftonline.us", "https://login.chinacloudapi.cn")
+    (
+        PUBLIC_AUTHORITY,
+        "https://login.microsoftonline.us",
+        "https://login.chinacloudapi.cn",
+        "https://login.partner.microsoftonline.cn",
+    )
 )
 _PUBLIC_DOMAIN = "vault.azure.net"
 _VAULT = re.compile(

@@ -109,7 +109,7 @@ def test_requests() -> None:
 def test_logins() -> None:
     """A client may say which of Microsoft's clouds it is in."""
     assert azure.login_of(FIELDS) == LOGIN
-    for host in ("https://login.microsoftonline.us/", "https://login.chinacloudapi.cn"):
+    for host in ("https://login.microsoftonline.us/", "https://login.partner.microsoftonline.cn"):
         found = azure.login_of({**FIELDS, "authorityHost": host})
         assert found == replace(LOGIN, authority=host.rstrip("/"))
 
