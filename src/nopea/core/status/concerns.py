@@ -66,7 +66,7 @@ class ConcernKind(enum.StrEnum):
 
 
 ORDER = tuple(ConcernKind)
-UNSEEN = timedelta(minutes=1)
+UNSEEN = timedelta(minutes=5)
 """How long a new GitRepository may wait for its first look: a controller that watches it takes seconds."""
 
 

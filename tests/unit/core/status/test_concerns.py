@@ -70,7 +70,7 @@ def test_the_worst_comes_first(status: dict[str, Any], kinds: list[str]) -> None
     assert [each.kind for each in concerns_of(repository(status=status))] == kinds
 
 
-@pytest.mark.parametrize(("seconds", "kind"), [(59, "waiting"), (61, "failing"), (None, "waiting")])
+@pytest.mark.parametrize(("seconds", "kind"), [(299, "waiting"), (301, "failing"), (None, "waiting")])
 def test_what_no_controller_looks_at_needs_somebody(seconds: int | None, kind: str) -> None:
     """It may be in a namespace that is not watched."""
     created = datetime(2026, 11, 24, 5, tzinfo=UTC)
