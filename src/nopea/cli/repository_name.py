@@ -20,6 +20,8 @@ COMPLETION_SECONDS = 2.0
 _KINDS = frozenset({"gr", names.KIND.lower(), names.PLURAL, f"{names.PLURAL}.{names.GROUP}"})
 """What kubectl accepts before a slash."""
 
+_PARTS = 2
+
 
 def repository_key(key: RepoKey) -> RepoKey:
     """Return the GitRepository that is meant by a name as a user writes it, in a namespace."""
@@ -35,8 +37,10 @@ class RepositoryName(click.ParamType[str]):
     name = "name"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name as it is written."""
-        del param, ctx
+        """Return the name as it is written; what cannot be one is wrong usage."""
+        parts = str(value).split("/")
+        if len(parts) > _PARTS or any(part.strip(".") == "" for part in parts):
+            self.fail(f"{value!r} is neither NAME nor NAMESPACE/NAME nor gr/NAME.", param, ctx)
         return str(value)
 
     def shell_complete(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.kube.errors import (
@@ -70,6 +71,17 @@ def to_sync_error(error: ApiError, *, object: str) -> TransientError | StalledEr
     """Return the error that ends a reconciliation: transient where the same request can succeed later."""
     problem = to_problem(error, object=object)
     return TransientError(problem) if error.retryable else StalledError(problem)
+
+
+def as_reader(problem: Problem) -> Problem:
+    """Return the problem of a user who may not read an object that somebody else applies.
+
+    The rights to manage it are neither missing nor needed.
+    """
+    denied = _RBAC.search(problem.message) if problem.code is Code.FORBIDDEN else None
+    if denied is None:
+        return problem
+    return replace(problem, hint=f"{_missing_rule(denied, managed=False)} A sync does not need your rights.")
 
 
 def lacks_rights(error: ApiError) -> bool:

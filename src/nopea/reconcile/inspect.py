@@ -19,12 +19,13 @@ from nopea.core.apply.ignore_rules import deployers_of
 from nopea.core.git.source import Remote
 from nopea.core.plan.inspection import Inspection
 from nopea.core.plan.model import Step
-from nopea.core.plan.object_diff import with_users
+from nopea.core.plan.object_diff import ObjectDiff, with_users
 from nopea.informers.listed import ListedObjects
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ForbiddenError, NotFoundError
 from nopea.kube.kinds import GIT_REPOSITORIES
+from nopea.kube.problems import as_reader
 from nopea.reconcile.accounts import client_for
 from nopea.reconcile.comparison import Comparison, Tell, told_nobody
 from nopea.reconcile.dry_run import DryRun
@@ -86,8 +87,12 @@ class Inspector:
             client, work, state, planned, deployers=deployers_of(spec), dry_run=dry_run, tell=tell
         )
         objects = with_users(await comparison.run(), repository.status.drifts)
+        problems = planned.problems
+        if self._within is None:
+            objects = tuple(_as_reader(one) for one in objects)
+            problems = tuple(as_reader(problem) for problem in problems)
         said = (one.step.problem for one in objects if one.step.problem is not None)
-        return Inspection(objects=objects, problems=tuple(dict.fromkeys((*planned.problems, *said))))
+        return Inspection(objects=objects, problems=tuple(dict.fromkeys((*problems, *said))))
 
     async def _context(self, repository: Repository, spec: GitRepositorySpec, owner: str) -> ReconcileContext:
         """Return what a sync needs, with a memory of its own: nobody learns from an inspection."""
@@ -142,3 +147,9 @@ class Inspector:
         if repository.uid:
             repositories.put(repository)
         return repositories
+
+
+def _as_reader(diff: ObjectDiff) -> ObjectDiff:
+    """Return the comparison by a user, who reads and does not apply."""
+    problem = diff.step.problem
+    return diff if problem is None else replace(diff, step=replace(diff.step, problem=as_reader(problem)))

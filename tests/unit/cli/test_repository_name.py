@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
-from nopea.cli.repository_name import repository_key
+from nopea.cli.repository_name import RepositoryName, repository_key
 from nopea.core.objects import RepoKey
 
 
@@ -21,3 +22,10 @@ from nopea.core.objects import RepoKey
 def test_a_name_has_several_forms(text: str, key: RepoKey) -> None:
     """A namespace before the slash replaces the chosen one."""
     assert repository_key(RepoKey("shop", text)) == key
+
+
+@pytest.mark.parametrize("text", ["data/shop/api", "", "data/", "../api", "."])
+def test_what_cannot_be_a_name_is_wrong_usage(text: str) -> None:
+    """It would be taken for a path, and the error would be about a manifest."""
+    with pytest.raises(click.BadParameter, match="neither NAME nor"):
+        RepositoryName().convert(text, None, None)

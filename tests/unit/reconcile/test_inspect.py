@@ -87,6 +87,28 @@ async def test_an_object_that_may_not_be_read_is_refused_with_its_problem() -> N
         assert not inspection.is_complete
 
 
+async def test_who_may_not_read_needs_no_right_to_write() -> None:
+    """The hint of a sync gives all rights to manage the object; a user of `diff` only looks."""
+    message = (
+        'x is forbidden: User "ann" cannot get resource "configmaps" in API group "" in the namespace "shop"'
+    )
+    error = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message=message))
+    async with installed(FILES) as place:
+        await place.sync()
+        place.edit("a", {"colour": "red"})
+        place.cluster.fail_next("list", CONFIG_MAPS, error, times=2)
+        place.cluster.fail_next("get", CONFIG_MAPS, error)
+
+        (problem,) = (inspection := await inspect(place)).problems
+
+        assert 'Grant ann in a Role in shop: apiGroups: [""], resources: ["configmaps"], verbs: ["get"].' in (
+            problem.hint
+        )
+        assert "serviceAccountName" not in problem.hint
+        assert diff_of(inspection, "a").step.problem == problem
+        assert not inspection.is_complete
+
+
 async def test_break_glass_shows_the_differences_that_it_keeps() -> None:
     """A protected object that matches Git has no differences."""
     async with installed(FILES) as place:
