@@ -139,6 +139,27 @@ def test_an_error_of_a_chart_keeps_all_as_it_is(
     _must_be(site, "shop-web", colour="green")
 
 
+@pytest.mark.parametrize("path", ["chart/templates/more", "chart/charts/db"])
+def test_what_a_broken_link_hides_is_not_deleted(site: Site, path: str) -> None:
+    """A folder became a link that leads nowhere: its objects are not gone from Git, they cannot be read."""
+    hidden = {
+        "chart/templates/more": {"more/a.yaml": yamls.text(yamls.config_map("hidden"))},
+        "chart/charts/db": {
+            "Chart.yaml": "apiVersion: v2\nname: db\nversion: 1.0.0\n",
+            "templates/a.yaml": yamls.text(yamls.config_map("hidden")),
+        },
+    }[path]
+    below = {f"{path.removesuffix('/more')}/{name}": text for name, text in hidden.items()}
+    repo = site.sync("shop", {**CHART, **below}, path="chart", pruneLimit="100%")
+
+    repo.git.commit({**CHART, path: "../../gone"}, modes={path: "120000"})
+    repo.sync_now()
+    error = repo.wait_failed("NOPEA-M012")["status"]["errors"][0]
+
+    assert error["source"] == path
+    assert site.cluster.get(site.place(MAPS, "hidden"))
+
+
 def test_the_rest_waits_for_a_hook_and_a_later_hook_for_the_rest(site: Site) -> None:
     """A hook that succeeded is deleted if the chart says so, and runs again only when it changed."""
     hooks = {

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nopea.core.git.source import FileEntry, PathListing
+from nopea.core.git.source import FileEntry, PathListing, Skipped, SkipReason
 from nopea.core.problem import Code, Problem, StalledError
 
 MAX_FILES = 100_000
@@ -32,17 +32,24 @@ class FolderFiles:
     def _paths(self, paths: Sequence[str]) -> PathListing:
         files: dict[str, Path] = {}
         folders, missing = [], []
+        skipped: list[Skipped] = []
         for path in paths:
             place = self._root / path
             if not self._is_inside(place):
                 missing.append(path)
             elif place.is_dir():
                 folders.append(path)
-                files.update(self._below(place))
+                for found in self._below(place):
+                    if isinstance(found, Skipped):
+                        skipped.append(found)
+                    else:
+                        files[found[0]] = found[1]
             else:
                 files[path] = place
         entries = [FileEntry(path, path, place.stat().st_size) for path, place in sorted(files.items())]
-        return PathListing(files=tuple(entries), folders=tuple(folders), missing=tuple(missing))
+        return PathListing(
+            files=tuple(entries), folders=tuple(folders), missing=tuple(missing), skipped=tuple(skipped)
+        )
 
     def _is_inside(self, place: Path) -> bool:
         """Whether a path leads to something in the root; as in Git, by relative links only."""
@@ -54,7 +61,8 @@ class FolderFiles:
             return False
         return place.resolve().is_relative_to(self._root)
 
-    def _below(self, folder: Path) -> Iterator[tuple[str, Path]]:
+    def _below(self, folder: Path) -> Iterator[tuple[str, Path] | Skipped]:
+        """Yield the files below a folder, and the links that lead nowhere."""
         count = 0
         waiting: list[tuple[Path, frozenset[Path]]] = [(folder, frozenset())]
         while waiting:
@@ -66,9 +74,12 @@ class FolderFiles:
                 count += 1
                 if count > MAX_FILES:
                     raise StalledError(too_many(folder))
-                if entry.name == ".git" or not self._is_inside(entry):
+                if entry.name == ".git":
                     continue
-                if entry.is_dir():
+                if not self._is_inside(entry):
+                    target = str(entry.readlink()) if entry.is_symlink() else ""
+                    yield Skipped(entry.relative_to(self._root).as_posix(), SkipReason.NOT_THERE, target)
+                elif entry.is_dir():
                     waiting.append((entry, above | {here}))
                 else:
                     yield entry.relative_to(self._root).as_posix(), entry

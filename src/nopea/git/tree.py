@@ -66,24 +66,28 @@ def paths(repository: pygit2.Repository, commit: str, wanted: Sequence[str]) -> 
     """List files, and all that is below folders, whatever their names; sorted by path.
 
     `folders` are those of `wanted` that are folders, `missing` those that are not there, lie outside, or are
-    links that lead nowhere.
+    links that lead nowhere. `skipped` are such links and submodules below the folders.
     """
     links, tree = Links(repository), _tree(repository, commit)
     listed: dict[str, str] = {}
     folders, missing = [], []
+    skipped: set[tuple[str, str, str]] = set()
     for path in wanted:
         names = [part for part in path.split("/") if part]
         folder, depth = resolve(links, tree, names)
         if depth == len(names):
             folders.append(path)
-            below = _walk(_Place(path, folder), links, _is_not_git, _is_any)
-            listed.update((found.path, found.blob) for found in below if isinstance(found, _Listed))
+            for found in _walk(_Place(path, folder), links, _is_not_git, _is_any):
+                if isinstance(found, _Listed):
+                    listed[found.path] = found.blob
+                elif found.reason is not SkipReason.FOLDER:
+                    skipped.add((found.path, found.reason, found.target))
         elif depth == len(names) - 1 and (blob := _file(folder, names[-1], links)):
             listed[path] = blob
         else:
             missing.append(path)
     files = sorted((path, blob, _size(repository, blob)) for path, blob in listed.items())
-    return {"files": files, "folders": folders, "missing": missing}
+    return {"files": files, "folders": folders, "missing": missing, "skipped": sorted(skipped)}
 
 
 def _file(folder: Folder, name: str, links: Links) -> str:

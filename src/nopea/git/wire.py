@@ -80,9 +80,7 @@ def listing_of(answer: dict[str, Any]) -> FileListing:
     """Read a listing from an answer."""
     return FileListing(
         files=tuple(FileEntry(*each) for each in answer["files"]),
-        skipped=tuple(
-            Skipped(path, SkipReason(reason), target) for path, reason, target in answer["skipped"]
-        ),
+        skipped=_skipped(answer),
         has_links=answer["has_links"],
     )
 
@@ -93,7 +91,12 @@ def path_listing_of(answer: dict[str, Any]) -> PathListing:
         files=tuple(FileEntry(*each) for each in answer["files"]),
         folders=tuple(answer["folders"]),
         missing=tuple(answer["missing"]),
+        skipped=_skipped(answer),
     )
+
+
+def _skipped(answer: dict[str, Any]) -> tuple[Skipped, ...]:
+    return tuple(Skipped(path, SkipReason(reason), target) for path, reason, target in answer["skipped"])
 
 
 def parsed_file(raw: dict[str, Any]) -> ParsedFile:

@@ -11,7 +11,7 @@ from cachetools import LRUCache
 from nopea.core.api.tenancy import NO_CREDENTIALS, TenancyPolicy, remote_violation
 from nopea.core.downloads.bases import GitBase, parse_base
 from nopea.core.downloads.items import RemoteItem, RemoteKind
-from nopea.core.git.source import Commit, FileEntry, PathListing, Ref, RefKind, Remote
+from nopea.core.git.source import Commit, FileEntry, PathListing, Ref, RefKind, Remote, Skipped
 from nopea.core.problem import Code, Problem, StalledError, SyncError
 from nopea.core.secret import mask_url
 from nopea.downloads.port import On, Resolved
@@ -225,14 +225,21 @@ class Tree:
         files: list[FileEntry] = []
         folders: list[str] = []
         missing: list[str] = []
+        skipped: list[Skipped] = []
         for folder, source, below in self._divided(paths):
             listing = await source.paths(below)
             self._where |= {entry.blob: source for entry in listing.files}
             files += [replace(entry, path=_joined(folder, entry.path)) for entry in listing.files]
             folders += [_joined(folder, path) for path in listing.folders]
             missing += [_joined(folder, path) for path in listing.missing]
+            skipped += [replace(each, path=_joined(folder, each.path)) for each in listing.skipped]
         files.sort(key=lambda entry: entry.path)
-        return PathListing(files=tuple(files), folders=tuple(sorted(folders)), missing=tuple(sorted(missing)))
+        return PathListing(
+            files=tuple(files),
+            folders=tuple(sorted(folders)),
+            missing=tuple(sorted(missing)),
+            skipped=tuple(sorted(skipped, key=lambda each: each.path)),
+        )
 
     async def read(self, blobs: Sequence[str]) -> dict[str, bytes]:
         """Return contents by the ids of blobs that were listed."""

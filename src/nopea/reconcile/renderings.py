@@ -18,7 +18,7 @@ from nopea.core.api.helm import Helm
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.downloads.items import RemoteItem, chart_item, is_remote_chart
 from nopea.core.git.source import ParsedFile, PathListing
-from nopea.core.manifests.charts import problem_of_chart
+from nopea.core.manifests.charts import problem_of_chart, problems_of_gaps
 from nopea.core.manifests.inputs import NO_INPUTS, UNKNOWN, Capabilities, RenderInputs, has_secrets
 from nopea.core.manifests.rendering import (
     RenderAnswer,
@@ -133,6 +133,8 @@ class Renderings:
         answer = await rounds.answer(self._renderer, options)
         objects = answer.objects
         tool = rounds.folder.tool
+        if tool is Tool.HELM and (gaps := problems_of_gaps(rounds.skipped.values(), answer.folders)):
+            raise StalledError(*gaps)
         files, left_out = await tasks.off_loop(files_of, objects, tool, size=len(objects))
         return _rendered(rounds, answer, files, left_out)
 
@@ -322,5 +324,8 @@ def _rendered(
             ),
             folders=answer.folders,
             missing=answer.looked,
+            skipped=tuple(
+                each for path, each in sorted(rounds.skipped.items()) if below and path.startswith(below)
+            ),
         ),
     )

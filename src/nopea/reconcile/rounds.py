@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from nopea.core.api.entries import ChartEntry
 from nopea.core.downloads.items import FOLDER, RemoteItem
 from nopea.core.downloads.logins import Logins
-from nopea.core.git.source import FileEntry, PathListing
+from nopea.core.git.source import FileEntry, PathListing, Skipped
 from nopea.core.manifests.limits import problem_of_rendered
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
 from nopea.core.manifests.tool import Tool
@@ -78,6 +78,7 @@ class Rounds:
     keys: DataKeys
     contents: dict[str, bytes] = field(default_factory=dict)
     entries: dict[str, FileEntry] = field(default_factory=dict)
+    skipped: dict[str, Skipped] = field(default_factory=dict)
     tree: Tree = field(init=False)
     _folders: list[str] = field(default_factory=list)
     _missing: list[str] = field(default_factory=list)
@@ -218,6 +219,7 @@ class Rounds:
         self.entries = entries
         self._folders += listing.folders
         self._missing += listing.missing
+        self.skipped |= {each.path: each for each in listing.skipped}
 
     def _refuse_too_much(self, entries: Mapping[str, FileEntry]) -> None:
         """Raise StalledError when what was really read is too much, whatever servers said of it."""

@@ -8,6 +8,7 @@ import pytest
 
 from nopea.cli import folder_files
 from nopea.cli.folder_files import FolderFiles
+from nopea.core.git.source import Skipped, SkipReason
 from nopea.core.problem import StalledError
 
 
@@ -34,6 +35,7 @@ async def test_files_folders_and_what_is_missing_are_told_apart(tmp_path: Path) 
         ("base/in", 6),
     ]
     assert (found.folders, found.missing) == (("base",), ("gone", "../secret", "base/out"))
+    assert found.skipped == (Skipped("base/out", SkipReason.NOT_THERE, "../../secret"),)
 
 
 async def test_contents_are_read_by_path(tmp_path: Path) -> None:

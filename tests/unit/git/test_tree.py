@@ -237,6 +237,15 @@ def test_all_that_is_at_a_path_is_listed(
     assert (found["folders"], found["missing"]) == (folders, missing)
 
 
+def test_what_cannot_be_read_below_a_path_is_told(repository: pygit2.Repository, origin: Origin) -> None:
+    """A chart without it would be another one."""
+    commit = origin.commit({**FILES, "deploy/out": "/etc"}, modes={**MODES, "deploy/out": "120000"})
+
+    found = tree.paths(repository, commit, ["deploy", "root.yml"])
+
+    assert found["skipped"] == [("deploy/out", "outside", "/etc"), ("deploy/sub", "submodule", "")]
+
+
 def test_links_cannot_multiply_files_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty folders with two links each to the next one are a million paths."""
     monkeypatch.setattr(tree, "_MAX_ENTRIES", 1000)

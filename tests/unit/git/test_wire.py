@@ -177,12 +177,20 @@ def test_a_listing_survives_a_frame() -> None:
 
 def test_what_is_at_paths_survives_a_frame() -> None:
     """Each path is that of a file, a folder or nothing."""
-    raw = {"files": [("a/b.ini", "b" * 40, 3)], "folders": ["a"], "missing": ["c"]}
+    raw = {
+        "files": [("a/b.ini", "b" * 40, 3)],
+        "folders": ["a"],
+        "missing": ["c"],
+        "skipped": [("a/d", "outside", "/etc")],
+    }
 
     (message,) = Decoder().feed(encode({"id": 1, "ok": raw}))
 
     assert path_listing_of(message["ok"]) == PathListing(
-        files=(FileEntry("a/b.ini", "b" * 40, 3),), folders=("a",), missing=("c",)
+        files=(FileEntry("a/b.ini", "b" * 40, 3),),
+        folders=("a",),
+        missing=("c",),
+        skipped=(Skipped("a/d", SkipReason.OUTSIDE, "/etc"),),
     )
 
 

@@ -244,12 +244,14 @@ class FileListing:
 class PathListing:
     """What is at the paths that somebody asked for: each is a file, a folder or missing.
 
-    `files` has the files and all that is below the folders, whatever their names.
+    `files` has the files and all that is below the folders, whatever their names; `skipped` what cannot be
+    read there.
     """
 
     files: tuple[FileEntry, ...]
     folders: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,12 +38,12 @@ def select(listing: FileListing, ignore: Ignore) -> SelectedFiles:
     all is refused.
     """
     skipped = [each for each in listing.skipped if _matters(each, ignore)]
-    unknown = [_unreadable(each) for each in skipped if _name(each.path) == IGNORE_FILE]
+    unknown = [unreadable(each) for each in skipped if _name(each.path) == IGNORE_FILE]
     if unknown or ignore.problems:
         return SelectedFiles(manifests=(), refused=(*ignore.problems, *unknown)[:_MAX_PROBLEMS])
     builds = _build_files([*(entry.path for entry in listing.files), *_broken_builds(skipped)], ignore)
     root = "/".join(ignore.root)
-    broken = [_unreadable(each) for each in skipped if each.path == builds.get(root)]
+    broken = [unreadable(each) for each in skipped if each.path == builds.get(root)]
     if broken:
         return SelectedFiles(manifests=(), refused=tuple(broken))
     if root in builds:
@@ -53,7 +53,7 @@ def select(listing: FileListing, ignore: Ignore) -> SelectedFiles:
     )
     above = (path for folder, path in sorted(builds.items()) if not _is_built(folder, builds))
     problems = [_not_rendered(path) for path in above]
-    problems += [_unreadable(each) for each in skipped if not _is_built(each.path, builds)]
+    problems += [unreadable(each) for each in skipped if not _is_built(each.path, builds)]
     if not manifests and not problems:
         problems.append(no_manifests(root))
     return SelectedFiles(manifests=manifests, problems=_at_most(problems))
@@ -153,7 +153,8 @@ def _matters(skipped: Skipped, ignore: Ignore) -> bool:
     return ignore.selects(skipped.path, may_be_folder=True)
 
 
-def _unreadable(skipped: Skipped) -> Problem:
+def unreadable(skipped: Skipped) -> Problem:
+    """Return the problem of a link that leads nowhere, a submodule, or a folder in the place of a file."""
     code, message, hint = _WORDS[skipped.reason]
     return Problem(
         code=code,

@@ -7,7 +7,8 @@ import pytest
 from nopea.core.api.entries import ChartEntry
 from nopea.core.api.helm import Helm
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.manifests.charts import problem_of_chart
+from nopea.core.git.source import Skipped, SkipReason
+from nopea.core.manifests.charts import problem_of_chart, problems_of_gaps
 from nopea.core.problem import Code
 
 ONE, TWO = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
@@ -46,3 +47,32 @@ def test_a_version_keeps_its_digest(
     if problem is not None and found is not None:
         assert problem.code is Code.REMOTE_CHANGED
         assert found.digest in problem.message + problem.hint
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "refused"),
+    [
+        ("shop/templates/extra", "shop", True),
+        ("shop/templates", "shop", True),
+        ("shop/charts/db/templates/a.yaml", "shop", True),
+        ("shop/crds", "shop", True),
+        ("shop/values.yaml", "shop", True),
+        ("values.yaml", "", True),
+        ("shop/docs/picture.png", "shop", False),
+        ("docs/templates/a.yaml", "", False),
+        ("shopping/templates/a.yaml", "shop", False),
+        ("templates/a.yaml", "shop", False),
+    ],
+)
+def test_a_part_of_a_chart_that_is_not_there_is_a_problem(path: str, folder: str, refused: bool) -> None:
+    """What it declared would look as if it was removed; other files are read by templates, or by nobody."""
+    problems = problems_of_gaps([Skipped(path, SkipReason.NOT_THERE, "../gone")], [folder])
+
+    assert [(each.code, each.source) for each in problems] == [(Code.SYMLINK, path)] * refused
+
+
+def test_a_submodule_in_a_chart_is_a_problem() -> None:
+    """Nopea reads none."""
+    (problem,) = problems_of_gaps([Skipped("charts/db", SkipReason.SUBMODULE)], ["lib", ""])
+
+    assert (problem.code, problem.source) == (Code.NOT_A_FILE, "charts/db")
