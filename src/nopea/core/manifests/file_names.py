@@ -21,6 +21,16 @@ BUILD_FILES: Final[Mapping[str, Tool]] = MappingProxyType(
 """Names that make their folder the input of a tool, with the tool. The tools tell case apart."""
 
 
+_KUSTOMIZATIONS: Final = frozenset(
+    name.lower() for name, tool in BUILD_FILES.items() if tool is Tool.KUSTOMIZE
+)
+
+
+def is_misspelt(name: str) -> bool:
+    """Whether a name is that of a kustomization in another case, which Kustomize does not read."""
+    return name not in BUILD_FILES and name.lower() in _KUSTOMIZATIONS
+
+
 def is_manifest_name(name: str) -> bool:
     """Whether a name is that of a manifest: its suffix is one of three, in any case, and it is not hidden."""
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
@@ -28,4 +38,4 @@ def is_manifest_name(name: str) -> bool:
 
 def is_listed(name: str) -> bool:
     """Whether a file with this name matters at all."""
-    return is_manifest_name(name) or name == IGNORE_FILE or name in BUILD_FILES
+    return is_manifest_name(name) or name == IGNORE_FILE or name in BUILD_FILES or is_misspelt(name)

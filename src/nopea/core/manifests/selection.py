@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import FileEntry, FileListing, Skipped, SkipReason
-from nopea.core.manifests.file_names import BUILD_FILES, IGNORE_FILE
+from nopea.core.manifests.file_names import BUILD_FILES, IGNORE_FILE, is_misspelt
 from nopea.core.manifests.ignore import Ignore
 from nopea.core.manifests.tool import Tool
 from nopea.core.manifests.yaml.problems import EXCLUDE
@@ -46,6 +46,8 @@ def select(listing: FileListing, ignore: Ignore) -> SelectedFiles:
     broken = [unreadable(each) for each in skipped if each.path == builds.get(root)]
     if broken:
         return SelectedFiles(manifests=(), refused=tuple(broken))
+    if is_misspelt(_name(builds.get(root, ""))):
+        return SelectedFiles(manifests=(), refused=(_not_rendered(builds[root]),))
     if root in builds:
         return SelectedFiles(manifests=(), tool=BUILD_FILES[_name(builds[root])])
     manifests = tuple(
@@ -95,11 +97,11 @@ def no_objects(path: str, tool: Tool) -> Problem:
 def problem_of_options(spec: GitRepositorySpec, tool: Tool | None) -> Problem | None:
     """Return the problem of options that change nothing, because the folder is another tool's input."""
     if spec.helm is not None and tool is not Tool.HELM:
-        message, hint = (
-            "spec.helm is set, and the folder has no Chart.yaml.",
-            "Correct spec.path or spec.helm.chart",
-        )
-        field = "spec.helm"
+        field, message = "spec.helm", "spec.helm is set, and the folder has no Chart.yaml."
+        hint = "Correct spec.path or spec.helm.chart"
+        if tool is Tool.KUSTOMIZE:
+            message = "spec.helm is set, and the folder is built with Kustomize."
+            hint = "Correct spec.path, name the chart in spec.helm.chart"
     elif spec.kustomize is not None and tool is Tool.HELM:
         field, message = "spec.kustomize", "spec.kustomize is set, and the folder is a chart."
         hint = "Set the values of the chart"
@@ -118,12 +120,18 @@ def _broken_builds(skipped: Iterable[Skipped]) -> Iterator[str]:
 
 
 def _build_files(paths: Iterable[str], ignore: Ignore) -> dict[str, str]:
-    """Return the file that makes a folder the input of a tool, by folder."""
+    """Return the file that makes a folder the input of a tool, by folder; a kustomization before a chart."""
     found: dict[str, str] = {}
     for path in paths:
-        if _name(path) in BUILD_FILES and ignore.selects(path):
-            found.setdefault(path.rpartition("/")[0], path)
+        name, folder = _name(path), path.rpartition("/")[0]
+        if (name in BUILD_FILES or is_misspelt(name)) and ignore.selects(path):
+            found[folder] = min(found.get(folder, path), path, key=_rank)
     return found
+
+
+def _rank(path: str) -> tuple[bool, bool]:
+    tool = BUILD_FILES.get(_name(path))
+    return (tool is None, tool is not Tool.KUSTOMIZE)
 
 
 def _is_built(path: str, builds: dict[str, str]) -> bool:
@@ -136,6 +144,14 @@ def _is_built(path: str, builds: dict[str, str]) -> bool:
 
 def _not_rendered(path: str) -> Problem:
     folder, _, name = path.rpartition("/")
+    if is_misspelt(name):
+        return Problem(
+            code=Code.NOT_RENDERED,
+            message="Kustomize does not read a file of this name: it tells case apart. The other files in "
+            "the folder may be patches, so nothing in it is applied.",
+            hint=f"Rename it to kustomization.yaml, or {_EXCLUDE} if the other files are plain manifests.",
+            source=path,
+        )
     return Problem(
         code=Code.NOT_RENDERED,
         message=f"The file makes its folder the input of {BUILD_FILES[name].capitalize()}. Nopea renders the "

@@ -20,7 +20,9 @@ from nopea.core.manifests.file_names import is_listed, is_manifest_name
         (".yaml", False, False),
         (".nopeaignore", False, True),
         ("Kustomization", False, True),
-        ("kustomization", False, False),
+        ("kustomization", False, True),
+        ("Kustomization.yaml", True, True),
+        ("kustomize", False, False),
         ("Chart.yaml", True, True),
     ],
 )

@@ -37,6 +37,24 @@ def test_a_root_that_another_tool_builds_is_its_input(name: str) -> None:
     assert selection.tool is (Tool.HELM if name == "Chart.yaml" else Tool.KUSTOMIZE)
 
 
+def test_a_kustomization_beside_a_chart_is_built() -> None:
+    """As in Flux and Argo CD."""
+    assert _select("Chart.yaml", "kustomization.yaml", "templates/a.yaml").tool is Tool.KUSTOMIZE
+
+
+@pytest.mark.parametrize("name", ["Kustomization.yaml", "KUSTOMIZATION.YML", "kustomization"])
+def test_a_kustomization_that_kustomize_does_not_read_is_no_reason_to_apply_its_patches(name: str) -> None:
+    """They would be taken for whole objects. The user renames the file, or excludes it."""
+    (refused,) = _select(name, "patch.yaml").refused
+    assert (refused.code, refused.source) == (Code.NOT_RENDERED, name)
+    assert "Rename it to kustomization.yaml" in refused.hint
+
+    below = _select("a.yaml", f"base/{name}", "base/patch.yaml")
+    assert (_paths(below), _problems(below)) == (["a.yaml"], [(Code.NOT_RENDERED, f"base/{name}")])
+    assert _paths(_select(name, "web.yaml", exclude=[name])) == ["web.yaml"]
+    assert _select(name, "kustomization.yaml").tool is Tool.KUSTOMIZE
+
+
 def test_a_folder_below_that_another_tool_builds_is_left_out() -> None:
     """Its patches, values and templates are no manifests, nor are those of the folders in it."""
     selection = _select(
