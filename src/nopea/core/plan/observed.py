@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from nopea.core.api import names
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
@@ -12,6 +12,8 @@ from nopea.core.apply.projection import projection_hash
 from nopea.core.health.assess import assess
 from nopea.core.plan.model import BreakGlass, Finish, ObservedObject
 from nopea.core.secret import NO_KEY, Secret
+
+_KEEPING: Final = frozenset({"Prune=false", "Prune=confirm"})
 
 
 def observed_of(
@@ -26,7 +28,7 @@ def observed_of(
         uid=metadata.get("uid", ""),
         projection=projection_hash(live, rules=rules, key=key),
         break_glass=_break_glass(annotations),
-        prune=annotations.get(names.PRUNE_ANNOTATION),
+        prune=annotations.get(names.PRUNE_ANNOTATION, "false" if _is_kept_elsewhere(annotations) else None),
         terminating="deletionTimestamp" in metadata,
         health=assess(live, now=now),
         finish=_finish(live),
@@ -45,6 +47,19 @@ def _finish(live: Mapping[str, Any]) -> Finish | None:
         if isinstance(condition, dict) and condition.get("status") == "True"
     }
     return next((finish for finish in Finish if finish in true), None)
+
+
+def _is_kept_elsewhere(annotations: Mapping[str, str]) -> bool:
+    """Return whether an annotation of Flux, Argo CD or Helm keeps the object, whatever applies it now.
+
+    A deletion cannot be undone: who migrates may not know that Nopea has a name of its own for it.
+    """
+    options = annotations.get("argocd.argoproj.io/sync-options") or ""
+    return (
+        annotations.get("kustomize.toolkit.fluxcd.io/prune") == "disabled"
+        or annotations.get("helm.sh/resource-policy") == "keep"
+        or bool(_KEEPING & {option.strip() for option in options.split(",")})
+    )
 
 
 def _break_glass(annotations: Mapping[str, str]) -> BreakGlass | None:

@@ -59,7 +59,7 @@ class PruneReason(enum.StrEnum):
     NOT_IN_INVENTORY = "it is not in the inventory"
     HANDED_OVER = "handed over to another GitRepository"
     OWNED_BY_OTHER = "owned by another GitRepository"
-    ANNOTATED = f"it is annotated with {names.PRUNE_ANNOTATION}"
+    ANNOTATED = "an annotation keeps it"
     BREAK_GLASS = "it is under break-glass"
     PRUNING_OFF = "spec.prune is false"
     NO_LABEL = "it does not carry this GitRepository's label"

@@ -72,6 +72,23 @@ def test_an_object_that_is_being_deleted() -> None:
     assert not observed_of({"metadata": {"deletionGracePeriodSeconds": 1}}, now=NOW).terminating
 
 
+@pytest.mark.parametrize(
+    ("annotations", "prune"),
+    [
+        ({"kustomize.toolkit.fluxcd.io/prune": "disabled"}, "false"),
+        ({"kustomize.toolkit.fluxcd.io/prune": "enabled"}, None),
+        ({"argocd.argoproj.io/sync-options": "Validate=false, Prune=false"}, "false"),
+        ({"argocd.argoproj.io/sync-options": "Prune=confirm"}, "false"),
+        ({"argocd.argoproj.io/sync-options": "Prune=true"}, None),
+        ({"helm.sh/resource-policy": "keep"}, "false"),
+        ({"helm.sh/resource-policy": "keep", "nopea.io/prune": "true"}, "true"),
+    ],
+)
+def test_what_other_tools_keep_is_kept(annotations: dict[str, str], prune: str | None) -> None:
+    """Nopea's own annotation decides where there is one."""
+    assert observed_of({"metadata": {"annotations": annotations}}, now=NOW).prune == prune
+
+
 @pytest.mark.parametrize("value", [None, "true", "false", "nonsense"])
 def test_the_prune_annotation_is_kept_as_it_is(value: str | None) -> None:
     """The rules for pruning interpret the value."""
