@@ -14,12 +14,12 @@ import msgspec
 
 from nopea import tasks
 from nopea.core.api.entries import ChartEntry
-from nopea.core.api.helm import Helm
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.downloads.items import RemoteItem, chart_item, is_remote_chart
 from nopea.core.git.source import ParsedFile, PathListing
 from nopea.core.manifests.charts import problem_of_chart, problems_of_gaps
 from nopea.core.manifests.inputs import NO_INPUTS, UNKNOWN, Capabilities, RenderInputs, has_secrets
+from nopea.core.manifests.options import digest_of, render_options, transformation
 from nopea.core.manifests.rendering import (
     RenderAnswer,
     RenderedObject,
@@ -107,9 +107,10 @@ class Renderings:
 
     async def _files(self, folder: FolderToRender, spec: GitRepositorySpec, what: Key) -> Rendered:
         inputs = await self._cluster.of(folder.owner, spec)
-        options = await self._options(spec, folder, inputs)
+        known = await self._cluster.capabilities() if folder.tool is Tool.HELM else UNKNOWN
+        options = render_options(spec, folder.owner, folder.tool, inputs, known)
         chart = _chart_elsewhere(spec)
-        key = (self._version, *what, _digest(options, inputs), _who_decrypts(folder, inputs))
+        key = (self._version, *what, digest_of(options, inputs), _who_decrypts(folder, inputs))
         rounds = self._rounds(folder, inputs)
         rendered = await self._known(key, rounds, in_files=not has_secrets(inputs))
         if rendered is None:
@@ -177,9 +178,9 @@ class Renderings:
         what: Key,
     ) -> Rendered:
         inputs = await self._cluster.of(folder.owner, spec)
-        options = _transformation(inputs)
+        options = transformation(inputs)
         overlay = None if spec.kustomize is None else msgspec.to_builtins(spec.kustomize)
-        asked = _digest({**options, "kustomize": overlay}, inputs)
+        asked = digest_of({**options, "kustomize": overlay}, inputs)
         key = (self._version, *what, asked, _who_decrypts(folder, inputs))
         rounds = self._rounds(replace(folder, tool=Tool.KUSTOMIZE), inputs)
         known = await self._known(key, rounds)
@@ -216,26 +217,6 @@ class Renderings:
         made, _ = await tasks.off_loop(files_of, objects, Tool.KUSTOMIZE, size=len(objects))
         return _rendered(rounds, answer, with_problems(made, changed), 0)
 
-    async def _options(
-        self, spec: GitRepositorySpec, folder: FolderToRender, inputs: RenderInputs
-    ) -> dict[str, Any]:
-        options = _transformation(inputs)
-        if folder.tool is Tool.KUSTOMIZE:
-            if spec.kustomize is not None:
-                options["kustomize"] = msgspec.to_builtins(spec.kustomize)
-            return options
-        helm, known = spec.helm or Helm(), await self._cluster.capabilities()
-        options["helm"] = {
-            "releaseName": helm.release_name or folder.owner.name,
-            "namespace": spec.target_namespace or folder.owner.namespace,
-            "values": helm.values or {},
-            "valuesFiles": [*helm.values_files, *inputs.values],
-            "includeCRDs": helm.include_crds,
-            "kubeVersion": helm.kube_version or known.kube_version,
-            "apiVersions": [*known.api_versions, *helm.api_versions],
-        }
-        return options
-
 
 def _chart_elsewhere(spec: GitRepositorySpec) -> RemoteItem | None:
     helm = spec.helm
@@ -260,17 +241,6 @@ def _documents(files: Mapping[str, ParsedFile]) -> tuple[RenderedObject, ...]:
     )
 
 
-def _transformation(inputs: RenderInputs) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if inputs.decrypts:
-        options["decryption"] = {"age": list(inputs.age), "pgp": list(inputs.pgp)}
-    if inputs.variables is not None:
-        options["substitute"] = {"vars": dict(inputs.variables)}
-    if inputs.private:
-        options["private"] = True
-    return options
-
-
 def _digest_of_files(files: Mapping[str, ParsedFile], encrypted: Mapping[str, bytes]) -> bytes:
     digest = hashlib.sha256()
     for path in sorted(files):
@@ -283,11 +253,6 @@ def _digest_of_files(files: Mapping[str, ParsedFile], encrypted: Mapping[str, by
 def _name(key: Key) -> str:
     """Return the name of a rendering that outlives the process."""
     return hashlib.sha256(repr(key).encode()).hexdigest()
-
-
-def _digest(options: Mapping[str, Any], inputs: RenderInputs) -> bytes:
-    """Return a digest of all that a rendering depends on beside files: the cache keeps no keys."""
-    return hashlib.sha256(msgspec.msgpack.encode((options, inputs.values))).digest()
 
 
 def _who_decrypts(folder: FolderToRender, inputs: RenderInputs) -> tuple[object, ...]:
