@@ -223,13 +223,12 @@ async def fetched_at(
     for reference in references(ref):
         other = msgspec.structs.replace(spec, ref=reference)
         try:
-            base = ref_of(spec)
-            if reference.branch is not None and base.kind in (RefKind.BRANCH, RefKind.HEAD):
-                merge = await fetcher.merge(spec, remote, reference.branch, base)
+            merge = await _merge(fetcher, spec, remote, reference.branch) if reference.branch else None
+            if merge is not None:
                 return spec, await fetcher.snapshot_at(spec, remote, merge.planned, fresh=True), merge
             return other, await fetcher.snapshot(other, remote), None
         except SyncError as error:
-            if any(problem.code is not Code.GIT_REF_NOT_FOUND for problem in error.problems):
+            if not _is_missing(error):
                 raise
             missing = missing or error
     assert missing is not None  # noqa: S101 - there is always a reference
@@ -237,6 +236,24 @@ async def fetched_at(
         f"--ref {ref} is neither a branch nor a tag there. Give the full id of a commit, or push the branch."
     )
     raise StalledError(*(replace(problem, hint=hint) for problem in missing.problems)) from missing
+
+
+async def _merge(fetcher: Fetcher, spec: GitRepositorySpec, remote: Remote, branch: str) -> Merge | None:
+    """Return the merge of a branch; None if the spec follows no other one, or a branch does not exist."""
+    base = ref_of(spec)
+    if base.kind not in (RefKind.BRANCH, RefKind.HEAD):
+        return None
+    try:
+        merge = await fetcher.merge(spec, remote, branch, base)
+    except SyncError as error:
+        if not _is_missing(error):
+            raise
+        return None
+    return None if merge.head == merge.onto else merge
+
+
+def _is_missing(error: SyncError) -> bool:
+    return all(problem.code is Code.GIT_REF_NOT_FOUND for problem in error.problems)
 
 
 def references(ref: str) -> list[GitReference]:

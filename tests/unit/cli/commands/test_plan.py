@@ -111,9 +111,24 @@ def test_another_ref_can_be_planned(commands: Commands, branches: Path) -> None:
         result = commands.run("plan", "api", "--ref", ref)
         assert (result.exit_code, "colour: blue" in result.stdout) == (1, True), result.output
         assert result.stdout.startswith(f"GitRepository shop/api{title}\n")
+    assert commands.run("plan", "api", "--ref", "main").stdout.startswith(
+        f"GitRepository shop/api at {main[:12]}\n"
+    )
     for arguments in (["--ref", "v1"], []):
         result = commands.run("plan", "api", *arguments, "-o", "json")
         assert json.loads(result.stdout)["commit"] == git(branches, "rev-parse", "v1")
+
+
+def test_a_branch_is_planned_as_it_is_where_there_is_none_to_merge_it_into(
+    commands: Commands, branches: Path
+) -> None:
+    """The branch that the GitRepository follows may have been renamed."""
+    tip = git(branches, "rev-parse", "blue")
+    commands.store(url=branches.as_uri(), ref={"branch": "gone"}, status={"inventory": ""})
+
+    result = commands.run("plan", "api", "--ref", "blue")
+
+    assert result.stdout.startswith(f"GitRepository shop/api at {tip[:12]}\n"), result.output
 
 
 def test_a_ref_that_does_not_exist_is_named(commands: Commands, branches: Path) -> None:
