@@ -7,6 +7,7 @@ Source: https://helm.sh/docs/topics/charts_hooks/
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -38,6 +39,22 @@ def from_helm(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
             return None
         added |= _of_hook(events, annotations, is_job=manifest.get("kind") == "Job")
     return {**manifest, "metadata": {**metadata, "annotations": {**added, **annotations}}}
+
+
+def named(manifest: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return an object of a chart; a hook with `generateName` has a name that is the same for the same place.
+
+    Helm makes another object each time. Nopea runs a hook again only when its rendering changed.
+    """
+    metadata = manifest.get("metadata")
+    if not isinstance(metadata, Mapping) or metadata.get("name") is not None:
+        return manifest
+    prefix, annotations = metadata.get("generateName"), metadata.get("annotations")
+    if not isinstance(prefix, str) or not isinstance(annotations, Mapping) or not annotations.get(_HOOK):
+        return manifest
+    rest = {name: value for name, value in metadata.items() if name != "generateName"}
+    name = f"{prefix}{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+    return {**manifest, "metadata": {**rest, "name": name}}
 
 
 def _of_hook(events: frozenset[str], annotations: Mapping[str, Any], *, is_job: bool) -> dict[str, str]:

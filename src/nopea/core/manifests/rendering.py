@@ -12,7 +12,7 @@ from nopea.core.decryption.keys import Opening
 from nopea.core.downloads.items import RemoteItem
 from nopea.core.git.source import ParsedDocument, ParsedFile
 from nopea.core.manifests.file import check_objects
-from nopea.core.manifests.hooks import from_helm
+from nopea.core.manifests.hooks import from_helm, named
 from nopea.core.manifests.tool import Tool
 from nopea.core.problem import Problem
 
@@ -74,7 +74,8 @@ def files_of(objects: Sequence[RenderedObject], tool: Tool) -> tuple[dict[str, P
     problems: dict[str, list[Problem]] = {}
     left_out = 0
     for one in objects:
-        for found in check_objects(one.body, index=str(one.index + 1)):
+        body = _named(one) if tool is Tool.HELM and b'"generateName"' in one.body else one.body
+        for found in check_objects(body, index=str(one.index + 1)):
             if isinstance(found, Problem):
                 problems.setdefault(one.source, []).append(found)
                 continue
@@ -91,6 +92,13 @@ def files_of(objects: Sequence[RenderedObject], tool: Tool) -> tuple[dict[str, P
         )
         for source in documents.keys() | problems.keys()
     }, left_out
+
+
+def _named(one: RenderedObject) -> bytes:
+    manifest = orjson.loads(one.body)
+    return (
+        orjson.dumps(named(manifest, f"{one.source}#{one.index}")) if isinstance(manifest, dict) else one.body
+    )
 
 
 def changed_files(

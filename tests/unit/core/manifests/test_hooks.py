@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nopea.core.manifests.hooks import from_helm
+from nopea.core.manifests.hooks import from_helm, named
 
 
 def _annotations(kind: str = "Job", **annotations: str) -> dict[str, str] | None:
@@ -77,3 +77,30 @@ def test_annotations_of_nopea_in_the_chart_stay() -> None:
 
     assert manifest is not None
     assert manifest["metadata"]["annotations"]["nopea.io/wave"] == "3"
+
+
+def test_a_hook_without_a_name_gets_one_by_its_place() -> None:
+    """The same at every rendering, so that it runs again only when it changed."""
+    hook = {"metadata": {"generateName": "x-", "annotations": {"helm.sh/hook": "pre-install"}}}
+
+    first, again, other = (named(hook, place) for place in ("a.yaml#0", "a.yaml#0", "a.yaml#1"))
+
+    assert first == again
+    assert first["metadata"]["name"] != other["metadata"]["name"]
+    assert first["metadata"]["name"].startswith("x-")
+    assert "generateName" not in first["metadata"]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"metadata": {"generateName": "x-"}},
+        {"metadata": {"generateName": "x-", "name": "x", "annotations": {"helm.sh/hook": "test"}}},
+        {"metadata": {"generateName": 5, "annotations": {"helm.sh/hook": "test"}}},
+        {"metadata": "x"},
+        {},
+    ],
+)
+def test_only_hooks_without_a_name_get_one(manifest: dict[str, Any]) -> None:
+    """Another object would be made at each sync, and is refused."""
+    assert named(manifest, "a.yaml#0") == manifest

@@ -76,3 +76,15 @@ def test_hooks_that_are_not_applied_are_counted() -> None:
 
     assert (len(files["a.yaml"].documents), left_out) == (1, 1)
     assert (len(plain["a.yaml"].documents), none) == (2, 0)
+
+
+def test_a_hook_without_a_name_is_an_object_of_a_chart() -> None:
+    """A kustomization has no hooks."""
+    metadata = {"generateName": "migrate-", "annotations": {"helm.sh/hook": "pre-install"}}
+    test = {"generateName": "test-", "annotations": {"helm.sh/hook": "test"}}
+    objects = [_object("a.yaml", 0, metadata=metadata), _object("a.yaml", 1, metadata=test)]
+
+    (chart, left_out), (kustomized, _) = (files_of(objects, tool) for tool in (Tool.HELM, Tool.KUSTOMIZE))
+
+    assert (len(chart["a.yaml"].documents), chart["a.yaml"].problems, left_out) == (1, (), 1)
+    assert [each.code for each in kustomized["a.yaml"].problems] == [Code.OBJECT_METADATA] * 2
