@@ -23,8 +23,9 @@ from nopea.core.apply.leftovers import changed_in, removed_by_adoption
 from nopea.core.apply.strays import claim_defaults, holder_of, is_stray
 from nopea.core.apply.versions import migrate
 from nopea.core.manifests.render import Desired
-from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey, Target
+from nopea.core.objects import GroupKind, ObjectKey, Target
 from nopea.core.plan.model import ObservedObject, Reason, Step
+from nopea.core.plan.recreation import may_be_recreated
 from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -220,8 +221,8 @@ class Applier:
         except ApiError as error:
             if names_version_gone(error) and step.live is not None:
                 return await self._write_migrated(step, desired)
-            may_recreate = desired.force or (step.live is not None and step.live.finish is not None)
-            if is_immutable(error) and may_recreate and self._is_recreatable(step):
+            is_new = step.key in self._recreated
+            if is_immutable(error) and not is_new and may_be_recreated(step, self._owner):
                 return await self._recreate(target, desired, step.live)
             if isinstance(error, InvalidError):
                 return await self._without_defaults(step, desired, error)
@@ -250,16 +251,6 @@ class Applier:
             raise error.with_holders({field: holder_of(field, live) for field in strays}) from error
         live = (await self._client.patch(desired.target, patch, kind=PatchKind.JSON)).json()
         return await self._client.apply(desired.target, _body(_at(step, _version_of(live)), desired, live))
-
-    def _is_recreatable(self, step: Step) -> bool:
-        """Return whether it may be deleted: it is ours, not protected, and not yet recreated in this sync.
-
-        A Job that has finished has done its work, so it may be nobody's: a chart's hook stays after Helm.
-        """
-        live = step.live
-        if live is None or step.key.group_kind in PROTECTED_KINDS or step.key in self._recreated:
-            return False
-        return live.owner == self._owner or (live.owner is None and live.finish is not None)
 
     async def _recreate(self, target: Target, desired: Desired, live: ObservedObject | None) -> Applied:
         """Delete and apply again; an object that is still there, or is being deleted, is a conflict."""

@@ -21,6 +21,7 @@ from nopea.core.objects import (
 )
 from nopea.core.plan.model import Action, Reason, Step
 from nopea.core.plan.object_diff import RIGHTS
+from nopea.core.plan.recreation import may_be_recreated
 from nopea.core.problem import Code, Problem
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import (
@@ -111,7 +112,7 @@ class DryRun:
     def _refused(
         self, step: Step, error: ApiError, body: Mapping[str, Any], live: Mapping[str, Any] | None
     ) -> Checked:
-        if is_immutable(error) and self._may_recreate(step):
+        if is_immutable(error) and may_be_recreated(step, self._owner):
             return Checked(step=step, recreated=True)
         source = step.desired.source if step.desired else ""
         recreatable = step.key.group_kind not in PROTECTED_KINDS
@@ -138,13 +139,6 @@ class DryRun:
         if isinstance(error, ConflictError) or error.retryable:
             return f"the API server could not say. {problem.message}"
         return ""
-
-    def _may_recreate(self, step: Step) -> bool:
-        """Return whether a sync may delete the object and create it again."""
-        live, desired = step.live, step.desired
-        if live is None or desired is None or live.owner != self._owner:
-            return False
-        return (desired.force or live.finish is not None) and step.key.group_kind not in PROTECTED_KINDS
 
 
 def _rejected(step: Step, problem: Problem) -> Step:
