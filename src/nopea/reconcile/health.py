@@ -43,7 +43,8 @@ class HealthFollower:
             return None
         cache, owner = self._context.object_cache, owner_label(repository.key)
         ended = {key: health_of(last.finished) for key, last in state.applied.items() if last.finished}
-        lives = {key: live.health for key, live in cache.owned(owner).items() if key in state.applied}
+        now = datetime.now(UTC)
+        lives = {key: live.health.at(now) for key, live in cache.owned(owner).items() if key in state.applied}
         healths = ended | lives
         if not may_apply(spec, self._context.policy):
             return summarize(healths, {})  # and nobody may read the Pods
@@ -54,14 +55,11 @@ class HealthFollower:
     async def _read_again(
         self, client: KubeClient, unwatched: Mapping[ObjectKey, Resource], healths: dict[ObjectKey, Health]
     ) -> None:
-        """Read the unhealthy objects that no watch brings up to date; a healthy one is read by the syncs.
-
-        A Pod is one of them: without a change, it fails when no node takes it for too long.
-        """
-        unsettled_keys = [key for key in unsettled(healths) if key in unwatched or _is_pod(key)]
+        """Read the unhealthy objects that no watch brings up to date; a healthy one is read by the syncs."""
+        unsettled_keys = [key for key in unsettled(healths) if key in unwatched]
 
         async def read(key: ObjectKey) -> None:
-            resource = PODS if _is_pod(key) else unwatched[key]
+            resource = unwatched[key]
             try:
                 live = await client.get(resource.at(name=key.name, namespace=key.namespace))
             except ApiError as error:
@@ -88,7 +86,3 @@ class HealthFollower:
             if trouble:
                 troubles[key] = trouble
         return troubles
-
-
-def _is_pod(key: ObjectKey) -> bool:
-    return (key.group, key.kind) == ("", "Pod")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
 from tests.fakes.installation import Installation, config_map, installed, key_of, manifest, status_writes
 from tests.fakes.object_store import DEPLOYMENTS
 
+from nopea.core.api.times import format_time
 from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
 from nopea.kube.kinds import GIT_REPOSITORIES, PODS
 from nopea.reconcile.health import HealthFollower
@@ -95,8 +96,16 @@ async def test_a_rollout_whose_pods_start_is_no_failure(seconds: int, reason: st
         assert health.brief.startswith("Deployment web: ")
 
 
-async def test_a_pod_that_no_node_takes_fails_without_a_change() -> None:
-    """Its age makes it fail, and no watch tells the age."""
+class _Later(datetime):
+    """A clock that is a minute fast."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> _Later:
+        return super().now(tz) + timedelta(minutes=1)
+
+
+async def test_a_pod_that_no_node_takes_fails_without_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its age makes it fail, and no watch tells the age. Nothing is asked for that."""
     bare = key_of("bare", "Pod")
     async with installed({"pod.yaml": manifest("v1", "Pod", "bare", spec={})}) as place:
         await place.sync()
@@ -106,14 +115,15 @@ async def test_a_pod_that_no_node_takes_fails_without_a_change() -> None:
             "reason": "Unschedulable",
             "message": "no node",
         }
+        place.cluster.objects[bare]["metadata"]["creationTimestamp"] = format_time(datetime.now(UTC))
         place.cluster.change(
             bare, {"status": {"phase": "Pending", "conditions": [unplaced]}}, subresource="status"
         )
         assert (await look(place)).reason == "Progressing"
-        live = place.cluster.objects[bare]
-        live["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+        monkeypatch.setattr("nopea.reconcile.health.datetime", _Later)
 
         assert (await look(place)).reason == "Unhealthy"
+        assert place.cluster.requests == []
 
 
 async def test_a_workload_without_pods_costs_no_request() -> None:

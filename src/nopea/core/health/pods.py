@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
+from nopea.core.api.times import parse_time
 from nopea.core.problem import printable
 
 CRASH_LOOP = "CrashLoopBackOff"
@@ -89,16 +90,17 @@ def _troubles(pod: Any, now: datetime | None = None) -> Iterator[_Trouble]:
     if phase == "Failed" and (_text(status, "reason") or _text(status, "message")):
         yield _trouble(_Rank.ENDED, ": ", _text(status, "reason") or phase, _text(status, "message"))
     for condition in _mappings(status, "conditions"):
-        if _is_unschedulable(condition) and (now is None or is_unplaced_for_long(pod, now)):
+        until = unplaced_until(pod)
+        if _is_unschedulable(condition) and (now is None or (until is not None and now > until)):
             yield _trouble(_Rank.NOT_PLACED, ": ", "Unschedulable", _text(condition, "message"))
 
 
-def is_unplaced_for_long(pod: Mapping[str, Any], now: datetime) -> bool:
-    """Return whether no node can run the Pod, which is older than `UNSCHEDULABLE_AFTER`."""
+def unplaced_until(pod: Mapping[str, Any]) -> datetime | None:
+    """Return how long a node that takes the Pod is waited for; None if one has, or it says no time."""
     if not any(map(_is_unschedulable, _mappings(_mapping(pod, "status"), "conditions"))):
-        return False
-    age = _age(_text(_mapping(pod, "metadata"), "creationTimestamp"), now)
-    return age is not None and age > UNSCHEDULABLE_AFTER
+        return None
+    created = parse_time(_text(_mapping(pod, "metadata"), "creationTimestamp"))
+    return created + UNSCHEDULABLE_AFTER if created is not None else None
 
 
 def _is_unschedulable(condition: Mapping[str, Any]) -> bool:
@@ -116,15 +118,7 @@ def _is_starting(container: Mapping[str, Any], status: Mapping[str, Any], now: d
         for condition in _mappings(status, "conditions")
         if condition.get("type") == "Ready"
     ]
-    return any(age is not None and age <= NOT_READY_AFTER for age in (_age(time, now) for time in times))
-
-
-def _age(time: str, now: datetime) -> timedelta | None:
-    """Return how long ago that was; None for what is not a time, or one without a zone."""
-    try:
-        return now - datetime.fromisoformat(time)
-    except (TypeError, ValueError):
-        return None
+    return any(time is not None and now - time <= NOT_READY_AFTER for time in map(parse_time, times))
 
 
 def _container(container: Mapping[str, Any], where: str) -> _Trouble | None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from nopea.core.health.fields import LiveFields, mapping, number
-from nopea.core.health.pods import is_crashing, is_unplaced_for_long, trouble_of
+from nopea.core.health.pods import is_crashing, trouble_of, unplaced_until
 
 _ROLLED_OUT = "NewReplicaSetAvailable"
 
@@ -30,12 +31,18 @@ class Health:
     """An object's health; `message` says in one line what is missing.
 
     `selector` is the label selector, as `kubectl -l` takes it, of the Pods of an unhealthy workload:
-    `pod_trouble` of those Pods says more. It is empty otherwise, and while there are none.
+    `pod_trouble` of those Pods says more. It is empty otherwise, and while there are none. After `until`, the
+    object has failed although it did not change: see `at`.
     """
 
     status: HealthStatus
     message: str = ""
     selector: str = ""
+    until: datetime | None = None
+
+    def at(self, now: datetime) -> Health:
+        """Return the health of the unchanged object at another time."""
+        return failed(self.message) if self.until is not None and now > self.until else self
 
 
 HEALTHY = Health(status=HealthStatus.HEALTHY)
@@ -144,9 +151,10 @@ def _pod(it: LiveFields) -> Health:
         case "Running" if it.has("Ready"):
             return HEALTHY
         case "Running" | "Pending" | None:
-            fails = is_crashing(it.raw) or is_unplaced_for_long(it.raw, it.now)
             cause = trouble_of(it.raw) or it.says("Ready") or "not ready"
-            return failed(cause) if fails else progressing(cause)
+            if is_crashing(it.raw):
+                return failed(cause)
+            return replace(progressing(cause), until=unplaced_until(it.raw)).at(it.now)
         case _:
             return Health(status=HealthStatus.UNKNOWN, message="unknown Pod phase")
 

@@ -311,10 +311,10 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
         PROGRESSING,
         "Insufficient",
     ),
-    "Pod, not placed since a time without zone": (
+    "Pod, not placed since a time without zone, which is UTC": (
         pod("Pending", NO_ROOM, created="2026-05-04T11:00:00"),
-        PROGRESSING,
-        "Insufficient",
+        FAILED,
+        "Insufficient cpu",
     ),
     "Pod, held by a gate": (
         pod("Pending", condition("PodScheduled", "False", "SchedulingGated")),
