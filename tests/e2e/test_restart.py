@@ -417,7 +417,7 @@ def test_a_definition_that_was_deleted_meanwhile_leaves_no_entry(
 
     def is_forgotten() -> None:
         status = repo.status()
-        assert "kept" not in status
+        assert "kept" not in status, status
         assert [key.name for key in unpack(status["inventory"])] == ["a", "b", "c"]
 
-    eventually(is_forgotten)
+    eventually(is_forgotten, seconds=120.0)  # the API server may tell of the kind for a minute

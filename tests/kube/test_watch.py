@@ -461,8 +461,8 @@ async def test_a_silent_connection_is_closed() -> None:
     """A connection on which nothing arrives is closed after the watch's timeout and the grace period."""
     quick = Timing(shortest=0.1, longest=0.1, grace=0.1, first_pause=0.01, longest_pause=0.02)
     script = ScriptedWatch([listing(5)], [])
-    await _watch_script_for(script, 0.7, timing=quick)
-    assert script.asked.count("watch 5") >= 2
+    await _is_current_after(script, 3, timing=quick)
+    assert script.asked.count("watch 5") == 2
 
 
 async def test_silence_is_noticed_without_waiting_for_the_end_of_the_watch(
@@ -472,11 +472,10 @@ async def test_silence_is_noticed_without_waiting_for_the_end_of_the_watch(
     caplog.set_level(logging.INFO, logger="nopea.kube.watch")
     quick = Timing(shortest=60, longest=60, silence=0.2, first_pause=0.01, longest_pause=0.02)
     script = ScriptedWatch([listing(5, named("a", 5))], [])
+    expected = ["list", "watch 5", "check a", "watch 5", "check a"]
 
-    health = await _watch_script_for(script, 0.7, timing=quick)
-
-    assert script.asked[:5] == ["list", "watch 5", "check a", "watch 5", "check a"]
-    assert health.is_current
+    assert await _is_current_after(script, len(expected), timing=quick)
+    assert script.asked[: len(expected)] == expected
     assert caplog.records == []
 
 
@@ -510,12 +509,16 @@ def test_the_api_server_sends_three_bookmarks_before_silence_counts() -> None:
     assert DEFAULT_TIMING.stale_after <= 10
 
 
-async def _watch_script_for(script: ScriptedWatch, seconds: float, *, timing: Timing) -> WatchHealth:
-    """Follow a scripted watch for some seconds and return its health."""
+async def _is_current_after(script: ScriptedWatch, requests: int, *, timing: Timing) -> bool:
+    """Follow a scripted watch until it has sent so many requests, and return whether it is current then."""
     health = WatchHealth()
-    async with talking_to(script) as client:
-        await _watch_for(client, seconds, timing=timing, health=health)
-    return health
+    async with talking_to(script) as client, asyncio.timeout(30):
+        watching = spawn(_watch_for(client, 60, timing=timing, health=health), name="watching")
+        while len(script.asked) < requests:  # noqa: ASYNC110 - it has no signal
+            await asyncio.sleep(0.01)
+        is_current = health.is_current
+        await end(watching)
+    return is_current
 
 
 async def test_a_server_that_ends_every_watch_at_once_is_not_overloaded() -> None:

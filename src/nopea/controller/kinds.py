@@ -21,8 +21,11 @@ from nopea.logs import Log
 
 log = Log(__name__)
 
-LOOKS_AFTER_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
-"""A definition is served some time after its last event, without an event; a check costs two requests."""
+LOOKS_AFTER_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 25.6)
+"""A definition is served some time after its last event, without an event; a check costs two requests.
+
+What the API server tells of its kinds is up to a minute old.
+"""
 
 
 async def follow_kinds(client: KubeClient, discovery: Discovery, *, wake: Callable[[], None]) -> None:

@@ -17,7 +17,7 @@ from nopea.kube.client import KubeClient
 from nopea.kube.discovery_wire import ACCEPT, Served, read_groups, read_legacy_groups, read_legacy_resources
 from nopea.kube.errors import ApiError, ApiFailure, ApiServiceError, UnknownKindError
 
-LINGERS_SECONDS = 13.0
+LINGERS_SECONDS = 77.0
 """How long a kind may still be served after its definition has gone; that is how long it is looked for."""
 
 
