@@ -12,7 +12,7 @@ from contextlib import aclosing
 from nopea import log_events
 from nopea.core.objects import Resource
 from nopea.kube.client import KubeClient
-from nopea.kube.discovery import Discovery
+from nopea.kube.discovery import LOOKS_AFTER_SECONDS, Discovery
 from nopea.kube.errors import ApiError
 from nopea.kube.kinds import DEFINITIONS
 from nopea.kube.requests import Selection
@@ -20,12 +20,6 @@ from nopea.kube.watch import Changed, Deleted, Synced, list_and_watch
 from nopea.logs import Log
 
 log = Log(__name__)
-
-LOOKS_AFTER_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 25.6)
-"""A definition is served some time after its last event, without an event; a check costs two requests.
-
-What the API server tells of its kinds is up to a minute old.
-"""
 
 
 async def follow_kinds(client: KubeClient, discovery: Discovery, *, wake: Callable[[], None]) -> None:

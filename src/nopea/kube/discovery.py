@@ -17,8 +17,14 @@ from nopea.kube.client import KubeClient
 from nopea.kube.discovery_wire import ACCEPT, Served, read_groups, read_legacy_groups, read_legacy_resources
 from nopea.kube.errors import ApiError, ApiFailure, ApiServiceError, UnknownKindError
 
-LINGERS_SECONDS = 77.0
-"""How long a kind may still be served after its definition has gone; that is how long it is looked for."""
+LOOKS_AFTER_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 25.6)
+"""The pauses before each look for what has changed since a definition's last event; one costs two requests.
+
+The kind of a definition is served some time after its event, or still served, and no event says so. What the
+API server tells of its kinds is up to a minute old.
+"""
+_LINGERS_SECONDS = sum(LOOKS_AFTER_SECONDS) + 0.3
+"""How long a kind may still be served after its definition has gone: so long it is looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +68,7 @@ class Discovery:
     def note_definitions(self, names: Collection[str]) -> None:
         """Note which CustomResourceDefinitions exist now, all of them, such as `widgets.acme.example`."""
         if self._definitions is None:
-            self._lingering_until = asyncio.get_running_loop().time() + LINGERS_SECONDS
+            self._lingering_until = asyncio.get_running_loop().time() + _LINGERS_SECONDS
         before, now = self._definitions or frozenset(), frozenset(names)
         self._definitions = now
         self._deleted |= {self._kinds[name] for name in before - now if name in self._kinds}

@@ -12,9 +12,9 @@ import pytest
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.object_store import served
 
-from nopea.controller.kinds import LOOKS_AFTER_SECONDS, follow_kinds
+from nopea.controller.kinds import follow_kinds
 from nopea.core.objects import GroupKind, ObjectKey, Resource
-from nopea.kube.discovery import Discovery, Pace
+from nopea.kube.discovery import LOOKS_AFTER_SECONDS, Discovery, Pace
 from nopea.kube.errors import ApiError, UnknownKindError
 from nopea.kube.kinds import DEFINITIONS
 from nopea.kube.watch import DEFAULT_TIMING

@@ -89,8 +89,8 @@ def _troubles(pod: Any, now: datetime | None = None) -> Iterator[_Trouble]:
             yield trouble
     if phase == "Failed" and (_text(status, "reason") or _text(status, "message")):
         yield _trouble(_Rank.ENDED, ": ", _text(status, "reason") or phase, _text(status, "message"))
+    until = unplaced_until(pod)
     for condition in _mappings(status, "conditions"):
-        until = unplaced_until(pod)
         if _is_unschedulable(condition) and (now is None or (until is not None and now > until)):
             yield _trouble(_Rank.NOT_PLACED, ": ", "Unschedulable", _text(condition, "message"))
 

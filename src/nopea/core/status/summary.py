@@ -161,8 +161,13 @@ def state_line(status: GitRepositoryStatus, *, brief: str) -> str:
 
 
 def shown_revision(status: GitRepositoryStatus) -> str:
-    """Return the revision that is applied; without one, whether objects of a commit are."""
-    return status.revision or ("(no commit applied in full)" if status.in_sync_count else "(nothing applied)")
+    """Return the revision that is applied, or in brackets why there is none."""
+    return status.revision or f"({without_revision(status)})"
+
+
+def without_revision(status: GitRepositoryStatus) -> str:
+    """Return what is applied where no revision is."""
+    return "no commit applied in full" if status.in_sync_count else "nothing applied"
 
 
 def suspended_line(previous: GitRepositoryStatus) -> str:

@@ -14,7 +14,7 @@ from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.problem import Problem
 from nopea.core.secret import mask_url
 from nopea.core.status.concerns import ORDER, Concern, ConcernKind, concerns_of
-from nopea.core.status.summary import shown_revision
+from nopea.core.status.summary import without_revision
 
 FINE = "fine"
 """The state of a GitRepository about which there is nothing to know."""
@@ -145,7 +145,7 @@ def row_of(repository: Repository) -> Row:
         needs_somebody=worst is not None and worst.needs_somebody,
         since=since_of(found),
         summary=status.summary or _without_summary(repository),
-        revision=shown_revision(status).strip("()"),
+        revision=status.revision or without_revision(status),
         commit=(status.last_attempted_commit or "")[:SHORT_COMMIT],
         subject=status.last_commit_message or "",
         author=(status.last_commit_author or "").partition(" <")[0],
