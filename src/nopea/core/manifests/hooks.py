@@ -14,7 +14,6 @@ from typing import Any, Final
 from nopea.core.api import names
 
 _HOOK, _WEIGHT, _DELETE = "helm.sh/hook", "helm.sh/hook-weight", "helm.sh/hook-delete-policy"
-_POLICY, _KEEP = "helm.sh/resource-policy", "keep"
 _BEFORE: Final = frozenset(("pre-install", "pre-upgrade"))
 _AFTER: Final = frozenset(("post-install", "post-upgrade"))
 _FIRST, _LAST, _SPREAD = -750, 750, 249
@@ -31,8 +30,6 @@ def from_helm(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     if not isinstance(metadata, Mapping) or not isinstance(annotations, Mapping):
         return dict(manifest)
     added: dict[str, str] = {}
-    if annotations.get(_POLICY) == _KEEP:
-        added[names.PRUNE_ANNOTATION] = "false"
     events = _words(annotations.get(_HOOK))
     if events:
         if not events & (_BEFORE | _AFTER):

@@ -56,9 +56,9 @@ def test_other_events_leave_the_object_out(hook: str) -> None:
     assert _annotations(hook=hook) is None
 
 
-def test_an_object_to_keep_is_never_pruned() -> None:
-    """Also if it is no hook."""
-    assert _annotations("ConfigMap", resource_policy="keep") == {"nopea.io/prune": "false"}
+def test_an_object_to_keep_is_as_the_chart_says() -> None:
+    """That it is never pruned follows from the annotation of the live object, as for any manifest."""
+    assert _annotations("ConfigMap", resource_policy="keep") == {}
 
 
 @pytest.mark.parametrize(
